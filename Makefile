@@ -1,0 +1,35 @@
+# Two commands: `make` starts the menu on the embedded data set, `make check` runs every check.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: start check lint types test lock
+
+start: $(VENV)/.installed
+	$(BIN)/python __init__.py dataset/letters-small.mat -m model
+
+check: lint types test
+
+lint: $(VENV)/.installed-checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-checks
+	$(BIN)/mypy .
+
+test: $(VENV)/.installed-checks
+	$(BIN)/python -m pytest
+
+$(VENV)/.installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(VENV)/.installed-checks: requirements-checks.lock $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checks.lock
+	touch $@
+
+# After a change of the dependencies in pyproject.toml; needs uv.
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --extra checks pyproject.toml -o requirements-checks.lock

@@ -1,0 +1,97 @@
+"""Entry point: `python __init__.py DATASET [-m MODEL_FOLDER]` opens the menu.
+
+Arguments go in, an exit code comes out. Importing this file does nothing but define.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Open a data set and run the menu on it.
+
+    Args:
+        arguments: the command line without the program's name; None is the process's own.
+
+    Returns:
+        0 when the menu was left, 2 when the data set cannot be used, 130 after Ctrl-C before it.
+    """
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        import menu
+
+        return menu.run(
+            options.dataset,
+            model_folder=options.model_collection_path,
+            seed=options.seed,
+            keep_digits=options.keep_digits,
+            file_split=options.file_split,
+        )
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; nothing more can be said, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python __init__.py",
+        description="Train networks on handwritten characters, draw characters, and read them.",
+    )
+    parser.add_argument(
+        "dataset",
+        type=Path,
+        metavar="DATASET",
+        help="labelled characters: NIST's MATLAB layout (.mat), or .npz of this program",
+    )
+    parser.add_argument(
+        "-m",
+        "--model-collection-path",
+        type=Path,
+        metavar="FOLDER",
+        help="load the collection in this folder at the start",
+    )
+    parser.add_argument(
+        "-s", "--seed", type=_seed, default=42, metavar="N", help="repeats a session (default 42)"
+    )
+    parser.add_argument("--keep-digits", action="store_true", help="keep 0 to 9 among the classes")
+    parser.add_argument(
+        "--file-split",
+        action="store_true",
+        help="keep the file's own test rows as the test set, for figures beside published ones",
+    )
+    parser.add_argument("--version", action="version", version=f"handwriting {__version__}")
+    return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no seed; give a whole number from 0 to {2**32 - 1}"
+        )
+    return int(text)
+
+
+def _leave(code: int) -> None:
+    """End the process at once: libraries may still be loading behind the menu."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or 1
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _leave(main())

@@ -1,0 +1,65 @@
+"""Folders in which a session keeps its finished entries until the user saves them.
+
+Each session that trains has a folder of its own below one root, so sessions side by side do not
+meet. A folder that is still there at the next start holds work that nobody saved.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from collection_folder import FILE_NAME, remove_collection, save_collection
+from model_collection import ModelCollection
+
+
+def default_root() -> Path:
+    """Where sessions keep their folders: the user's state folder, as the system defines it."""
+    import platformdirs
+
+    return platformdirs.user_state_path("handwriting") / "autosave"
+
+
+@dataclass
+class Autosave:
+    """The autosave folder of one session.
+
+    Attributes:
+        root: folder that holds the folders of all sessions.
+        folder: this session's; made when the first entry is kept, None before.
+    """
+
+    root: Path
+    folder: Path | None = field(default=None)
+
+    def unsaved(self) -> tuple[Path, ...]:
+        """Folders that earlier sessions left, oldest first."""
+        try:
+            folders = [path for path in self.root.iterdir() if (path / FILE_NAME).is_file()]
+        except OSError:
+            return ()
+        return tuple(sorted(path for path in folders if path != self.folder))
+
+    def keep(self, collection: ModelCollection) -> None:
+        """Write the collection, as it is now, to this session's folder.
+
+        Raises:
+            CollectionError: it cannot be written.
+        """
+        if self.folder is None:
+            now = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+            self.folder = self.root / f"{now}-{os.getpid()}"
+        save_collection(collection, self.folder)
+
+    def collection_loaded(self, folder: Path) -> None:
+        """Another collection is in memory now; what was kept stays for the next start."""
+        inside = folder.resolve().parent == self.root.resolve()
+        self.folder = folder.resolve() if inside else None
+
+    def collection_saved(self, folder: Path) -> None:
+        """The user saved the collection: what was kept of it is no longer needed."""
+        if self.folder is not None and self.folder.resolve() != folder.resolve():
+            remove_collection(self.folder)
+        self.folder = None

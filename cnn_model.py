@@ -1,0 +1,356 @@
+"""One variant as a Keras network: build, fit, predict, and its weights as arrays.
+
+Images go in as uint8 (N, 28, 28), ink 255 on paper 0; the network scales them itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+# Faster convolutions on every processor with AVX2, not only where TensorFlow turns them on itself.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from hyperparameters import TrainingParameters
+from network_layers import (
+    INCREASING_ACTIVATIONS,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPooling,
+)
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.integer]
+Weights = tuple[npt.NDArray[np.floating], ...]
+
+# Steps that run inside one call: fewer returns to Python, still several a second.
+STEPS_A_CALL = 24
+PREDICTION_BATCH = 512
+# Below this many images a direct call is quicker than compiling a prediction function.
+FEW_IMAGES = 64
+
+
+class TrainingStopped(Exception):
+    """Training was ended from outside before it was finished."""
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """All images with their labels, and the rows to learn from and to validate on.
+
+    Attributes:
+        images: uint8 (N, 28, 28).
+        labels: integers (N,), class indices.
+        training: integers (T,), rows.
+        validation: integers (V,), rows.
+    """
+
+    images: Images
+    labels: Labels
+    training: npt.NDArray[np.integer]
+    validation: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch reached: accuracies 0 to 1, losses in nats."""
+
+    accuracy: float
+    loss: float
+    validation_accuracy: float
+    validation_loss: float
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Where a training stands.
+
+    Attributes:
+        epoch: epoch under way, from 1.
+        epochs: epochs asked for.
+        batch: batches done in this epoch.
+        batches: batches of an epoch.
+        accuracy: mean over this epoch so far, 0 to 1.
+        loss: mean over this epoch so far, in nats.
+        seconds_left: estimate until the last epoch ends.
+        finished: the epochs that are done.
+    """
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    accuracy: float
+    loss: float
+    seconds_left: float
+    finished: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Result of a training.
+
+    Attributes:
+        epochs: every epoch, first to last.
+        seconds: wall-clock time of the training.
+    """
+
+    epochs: tuple[Epoch, ...]
+    seconds: float
+
+
+def build_network(layers: Sequence[Layer], class_count: int) -> keras.Model:
+    """Build the network of a checked variant, with a softmax over the classes at its end.
+
+    Args:
+        layers: a checked variant.
+        class_count: number of classes, 2 or more.
+
+    Returns:
+        A network from uint8 (N, 28, 28) to float32 (N, class_count), each row summing to 1.
+    """
+    return keras.Sequential(
+        [
+            keras.Input((28, 28), dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Reshape((28, 28, 1)),
+            *_keras_layers(layers),
+            keras.layers.Dense(class_count, activation="softmax"),
+        ]
+    )
+
+
+def _keras_layers(layers: Sequence[Layer]) -> Iterator[keras.layers.Layer]:
+    """Keras layers of a variant; an activation may move behind the pooling that follows it."""
+    postponed = None
+    for layer, after in zip(layers, [*layers[1:], None], strict=True):
+        if _pools_before_activation(layer, after):
+            yield _keras_layer(dataclasses.replace(layer, activation="linear"))
+            postponed = layer
+            continue
+        yield _keras_layer(layer)
+        if postponed is not None:
+            yield keras.layers.Activation(postponed.activation)
+            postponed = None
+
+
+def _pools_before_activation(layer: Layer, after: Layer | None) -> TypeGuard[Conv2D]:
+    """Whether the largest value may be taken first: the same result from a quarter of the work."""
+    return (
+        isinstance(layer, Conv2D)
+        and isinstance(after, MaxPooling)
+        and layer.activation in INCREASING_ACTIVATIONS
+    )
+
+
+def _keras_layer(layer: Layer) -> keras.layers.Layer:
+    match layer:
+        case Conv2D():
+            return keras.layers.Conv2D(
+                layer.filters,
+                layer.kernel_size,
+                strides=layer.strides,
+                padding=layer.padding,
+                activation=layer.activation,
+            )
+        case MaxPooling():
+            return keras.layers.MaxPooling2D(layer.pool_size)
+        case Dropout():
+            return keras.layers.Dropout(layer.dropout_ratio)
+        case BatchNormalization():
+            return keras.layers.BatchNormalization()
+        case Flatten():
+            return keras.layers.Flatten()
+        case Dense():
+            return keras.layers.Dense(layer.dense_layer_size, activation=layer.activation)
+
+
+def get_weights(network: keras.Model) -> Weights:
+    """Copy the weights of a network, in the order of `network_layers.weight_arrays`.
+
+    Args:
+        network: made by `build_network`.
+
+    Returns:
+        float32 arrays.
+    """
+    return tuple(
+        keras.ops.convert_to_numpy(variable).copy() for variable in _stored_variables(network)
+    )
+
+
+def set_weights(network: keras.Model, weights: Weights) -> None:
+    """Fill a network with weights.
+
+    Args:
+        network: made by `build_network`.
+        weights: float arrays in the order and shapes of `network_layers.weight_arrays`.
+    """
+    for variable, array in zip(_stored_variables(network), weights, strict=True):
+        variable.assign(array.astype(np.float32))
+
+
+def _stored_variables(network: keras.Model) -> list[Any]:
+    return [
+        variable
+        for layer in network.layers
+        if not isinstance(layer, keras.layers.Dropout)  # its seed counter is no weight
+        for variable in layer.weights
+    ]
+
+
+def fit_network(
+    network: keras.Model,
+    data: TrainingImages,
+    parameters: TrainingParameters,
+    seed: int,
+    *,
+    show: Callable[[TrainingProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Fitted:
+    """Train a network; its weights are then those of the last, or the best, epoch.
+
+    Args:
+        network: made by `build_network`, right after Keras's seed was set to `seed`.
+        data: images and rows; only the training rows are learnt from.
+        parameters: how to train.
+        seed: order of the images.
+        show: called several times a second, and at the end of each epoch.
+        should_stop: asked after each call of a few batches.
+
+    Returns:
+        The epochs and the time they took.
+
+    Raises:
+        TrainingStopped: `should_stop` said so.
+    """
+    optimizer = keras.optimizers.get(parameters.optimizer)
+    if parameters.learning_rate is not None:
+        optimizer.learning_rate = parameters.learning_rate
+    batches = -(-len(data.training) // parameters.train_batch_size)
+    network.compile(
+        optimizer=optimizer,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,  # on processors XLA's convolutions are slower
+        steps_per_execution=min(STEPS_A_CALL, batches),
+    )
+    watcher = _Watcher(parameters.train_epochs, batches, show, should_stop)
+    callbacks: list[keras.callbacks.Callback] = [watcher]
+    if parameters.early_stopping_patience is not None:
+        callbacks.append(_best_epoch(parameters.early_stopping_patience))
+    started = time.perf_counter()
+    network.fit(
+        _batches(data, data.training, parameters.train_batch_size, seed),
+        validation_data=_batches(data, data.validation, PREDICTION_BATCH, None),
+        epochs=parameters.train_epochs,
+        shuffle=False,  # the batches are shuffled already
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return Fitted(tuple(watcher.finished), time.perf_counter() - started)
+
+
+def _best_epoch(patience: int) -> keras.callbacks.Callback:
+    return keras.callbacks.EarlyStopping(
+        monitor="val_accuracy", mode="max", patience=patience, restore_best_weights=True
+    )
+
+
+def _batches(
+    data: TrainingImages, rows: npt.NDArray[np.integer], batch_size: int, seed: int | None
+) -> Any:
+    """Batches of uint8 images and labels, gathered from the one copy; shuffled if seeded."""
+    import tensorflow as tf
+
+    images, labels = tf.constant(data.images), tf.constant(data.labels.astype(np.int32))
+    order = tf.data.Dataset.from_tensor_slices(rows.astype(np.int64))
+    if seed is not None:
+        order = order.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
+    batches = order.batch(batch_size).map(
+        lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen))
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1  # the other cores are busy with the network
+    return batches.with_options(options).prefetch(8)
+
+
+class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
+    """Passes on where training stands, and ends it when asked to."""
+
+    def __init__(
+        self,
+        epochs: int,
+        batches: int,
+        show: Callable[[TrainingProgress], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self.finished: list[Epoch] = []
+        self._epochs = epochs
+        self._batches = batches
+        self._show = show
+        self._should_stop = should_stop
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._should_stop():
+            raise TrainingStopped
+        self._report(len(self.finished), batch + 1, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        self.finished.append(
+            Epoch(logs["accuracy"], logs["loss"], logs["val_accuracy"], logs["val_loss"])
+        )
+        self._report(epoch, self._batches, logs)
+
+    def _report(self, epoch: int, batch: int, logs: dict[str, float]) -> None:
+        done = epoch + batch / self._batches
+        elapsed = time.perf_counter() - self._started
+        self._show(
+            TrainingProgress(
+                epoch=epoch + 1,
+                epochs=self._epochs,
+                batch=batch,
+                batches=self._batches,
+                accuracy=logs.get("accuracy", float("nan")),
+                loss=logs.get("loss", float("nan")),
+                seconds_left=elapsed / done * (self._epochs - done),
+                finished=tuple(self.finished),
+            )
+        )
+
+
+def predict(network: keras.Model, images: Images) -> npt.NDArray[np.float32]:
+    """Read images.
+
+    Args:
+        network: made by `build_network`.
+        images: uint8 (N, 28, 28).
+
+    Returns:
+        float32 (N, classes), probabilities; each row sums to 1.
+    """
+    if len(images) <= FEW_IMAGES:
+        return np.asarray(keras.ops.convert_to_numpy(network(images, training=False)))
+    probabilities = network.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
+    return np.asarray(probabilities, np.float32)
+
+
+def to_half_precision(weights: Weights) -> Weights:
+    """Round weights to float16, half the size."""
+    return tuple(array.astype(np.float16) for array in weights)

@@ -1,0 +1,1 @@
+"""What is measured, from arrays: recognition, overlap with training data, and plots."""

@@ -1,0 +1,104 @@
+"""How well labelled images are recognised: accuracy and loss together, and what is confused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Probabilities = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.integer]
+
+# Keras clips probabilities at the same value before it takes their logarithm.
+SMALLEST_PROBABILITY = 1e-7
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy and loss on a stated number of images.
+
+    Attributes:
+        accuracy: share of images whose likeliest class is their label, 0 to 1.
+        loss: mean cross-entropy in nats, 0 or more.
+        images: number of images.
+    """
+
+    accuracy: float
+    loss: float
+    images: int
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Larger is better: by accuracy, and by lower loss where that is the same."""
+        return self.accuracy, -self.loss
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """How often images of one class were taken for another.
+
+    Attributes:
+        label: class index of the images.
+        taken_for: class index they were taken for.
+        count: how many.
+        images: all images of that class.
+    """
+
+    label: int
+    taken_for: int
+    count: int
+    images: int
+
+
+def score(probabilities: Probabilities, labels: Labels) -> Score:
+    """Score predictions.
+
+    Args:
+        probabilities: float32 (N, classes), each row sums to 1; N at least 1.
+        labels: integers (N,), class indices.
+
+    Returns:
+        Accuracy, cross-entropy and N.
+    """
+    right = probabilities.argmax(axis=1) == labels
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    loss = -np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1.0)).mean()
+    return Score(float(right.mean()), float(loss), len(labels))
+
+
+def confusion_matrix(predicted: Labels, labels: Labels, class_count: int) -> npt.NDArray[np.int64]:
+    """Count what each class was taken for.
+
+    Args:
+        predicted: integers (N,), class indices.
+        labels: integers (N,), class indices.
+        class_count: number of classes C.
+
+    Returns:
+        int64 (C, C); row: the label, column: the prediction.
+    """
+    cells = labels.astype(np.int64) * class_count + predicted
+    return np.bincount(cells, minlength=class_count**2).reshape(class_count, class_count)
+
+
+def most_confused(matrix: npt.NDArray[np.int64], most: int = 10) -> tuple[ConfusedPair, ...]:
+    """List the pairs of classes that are confused most often.
+
+    Args:
+        matrix: int64 (C, C) of `confusion_matrix`.
+        most: length of the list at most.
+
+    Returns:
+        Pairs with at least one image, most frequent first; ties in class order.
+    """
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = np.stack(np.unravel_index(order, wrong.shape), axis=1)
+    totals = matrix.sum(axis=1)
+    return tuple(
+        ConfusedPair(int(label), int(taken), int(wrong[label, taken]), int(totals[label]))
+        for label, taken in pairs
+        if wrong[label, taken] > 0
+    )

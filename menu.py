@@ -1,0 +1,337 @@
+"""The menu: asks what to do, has it done, shows the result.
+
+Every command asks all its questions first, in a fixed order, so that a pipe of answers and a
+person get the same dialogue. What a user can mend is said in one sentence and the menu goes on;
+anything else is a defect, whose traceback goes to a log file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import views
+from collection_folder import FILE_NAME
+from data_parser import open_data_set
+from errors import UserError
+from image_generator import GENERATORS
+from keras_preload import KerasPreload
+from terminal import (
+    Asker,
+    InputEnded,
+    as_path,
+    ask_yes_or_no,
+    make_asker,
+    make_console,
+    shows_colours,
+)
+from trainer_predictor import TrainerPredictor, write_confusion_matrix
+from training_view import make_training_view
+
+if TYPE_CHECKING:
+    from data_parser import DataSet
+
+ROOT = Path(__file__).resolve().parent
+DEFAULT_SETTINGS = {
+    "hyperparameter": ROOT / "model_hyperparameters.txt",
+    "training-parameter": ROOT / "model_training_parameters.txt",
+}
+HELP = {
+    "Train": "train the networks of a hyperparameter file with the parameters of another",
+    "Predict": "draw a character and read it with the best network",
+    "Save": "save the collection of trained networks in a folder",
+    "Load": "load a collection from a folder in place of the one in memory",
+    "Results": "compare the networks of the collection",
+    "Evaluate": "score every network on labelled images, and show what the best one confuses",
+    "Help": "this list",
+    "Exit": "leave",
+}
+
+
+class _Leave(Exception):
+    """The user wants to leave."""
+
+
+def run(
+    data_path: Path, *, model_folder: Path | None, seed: int, keep_digits: bool, file_split: bool
+) -> int:
+    """Open a data set and run the menu until the user leaves.
+
+    Args:
+        data_path: the data set.
+        model_folder: a collection to load at the start, or None.
+        seed: 0 or more; the session repeats with the same seed and answers.
+        keep_digits: keep 0 to 9 among the classes.
+        file_split: keep the file's own test rows as the test set.
+
+    Returns:
+        Exit code: 0, or 2 when the data set cannot be used.
+    """
+    try:
+        data_set = open_data_set(
+            data_path, seed=seed, keep_digits=keep_digits, file_split=file_split
+        )
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    session = TrainerPredictor(data_set, seed=seed)
+    menu = Menu(session, make_asker(state_folder() / "history"))
+    menu.greet(data_set, model_folder)
+    menu.loop()
+    return 0
+
+
+def state_folder() -> Path:
+    """Folder for the history of answers and the log of defects."""
+    import platformdirs
+
+    return platformdirs.user_state_path("handwriting")
+
+
+class Menu:
+    """One session at the terminal."""
+
+    def __init__(self, session: TrainerPredictor, asker: Asker) -> None:
+        """Drive `session` with the answers of `asker`."""
+        self._session = session
+        self._asker = asker
+        self._keras = KerasPreload()
+        self._previous_settings: dict[str, Path] = {}
+        self._commands: dict[str, Callable[[], None]] = {
+            "Train": self._train,
+            "Predict": self._predict,
+            "Save": self._save,
+            "Load": self._load,
+            "Results": self._results,
+            "Evaluate": self._evaluate,
+            "Help": self._help,
+            "Exit": self._exit,
+        }
+
+    def greet(self, data_set: DataSet, model_folder: Path | None) -> None:
+        """Say what is open, load the collection asked for, and mention unsaved work."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in data_set.counts().items())
+        print(
+            f"{data_set.source.name}: {len(data_set.labels):,} images of "
+            f"{len(data_set.classes)} characters ({counts})"
+        )
+        if model_folder is not None:
+            with self._reporting():
+                self._load_folder(model_folder)
+        for folder in self._session.autosave.unsaved():
+            print(f"Entries that were never saved are kept in {folder} - use Load to have them.")
+
+    def loop(self) -> None:
+        """Ask for commands and carry them out until the user leaves or the input ends."""
+        self._keras.start()
+        names = ", ".join(self._commands)
+        while True:
+            try:
+                word = self._asker.ask(f"{names}:", list(self._commands))
+            except InputEnded:
+                self._say_goodbye()
+                return
+            except KeyboardInterrupt:
+                if self._wants_to_leave():
+                    self._say_goodbye()
+                    return
+                continue
+            try:
+                with self._reporting():
+                    self._command(word)()
+            except (InputEnded, _Leave):
+                self._say_goodbye()
+                return
+
+    def _wants_to_leave(self) -> bool:
+        try:
+            return ask_yes_or_no(self._asker, "Leave?")
+        except (InputEnded, KeyboardInterrupt):
+            return True
+
+    def _say_goodbye(self) -> None:
+        if self._session.has_unsaved_entries:
+            print(f"Entries that were not saved are kept in {self._session.autosave.folder}")
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Keep the menu alive: say what a user can mend, log what is a defect."""
+        try:
+            yield
+        except UserError as error:
+            print(error)
+        except KeyboardInterrupt:
+            print("Stopped.")
+        except (InputEnded, _Leave, BrokenPipeError):
+            raise
+        except Exception as error:
+            print(_log_defect(error))
+
+    def _command(self, word: str) -> Callable[[], None]:
+        if not word:
+            return lambda: None
+        fitting = [name for name in self._commands if name.lower().startswith(word.lower())]
+        if len(fitting) == 1:
+            return self._commands[fitting[0]]
+        if fitting:
+            raise UserError(f"{word!r} can mean {' or '.join(fitting)}; type more of it")
+        raise UserError(f"there is no command {word!r}; type one of {', '.join(self._commands)}")
+
+    def _help(self) -> None:
+        for name, meaning in HELP.items():
+            print(f"  {name:9} {meaning}")
+
+    def _exit(self) -> None:
+        raise _Leave
+
+    def _train(self) -> None:
+        hyperparameter_file = self._ask_for_settings("hyperparameter")
+        parameter_file = self._ask_for_settings("training-parameter")
+        retrain = ask_yes_or_no(self._asker, "Train again what is trained already?")
+        parameters = self._session.read_settings(hyperparameter_file, parameter_file)[1]
+        self._keras.wait()
+        from cnn_model import TrainingStopped
+
+        console = make_console()
+        classes = len(self._session.data_set.classes)
+        with _stop_on_interrupt() as stop, make_training_view(console, parameters, classes) as view:
+            try:
+                self._session.train(
+                    hyperparameter_file,
+                    parameter_file,
+                    retrain=retrain,
+                    observer=view,
+                    should_stop=stop,
+                )
+            except TrainingStopped:
+                view.stopped()
+        self._say_where_kept()
+
+    def _say_where_kept(self) -> None:
+        entries = len(self._session.collection.entries)
+        print(f"The collection has {entries} {'entry' if entries == 1 else 'entries'}.", end=" ")
+        if self._session.has_unsaved_entries:
+            print(f"Until you Save it, it is kept in {self._session.autosave.folder}")
+        else:
+            print()
+
+    def _ask_for_settings(self, kind: str) -> Path:
+        previous = self._previous_settings.get(kind)
+        if previous is not None and ask_yes_or_no(
+            self._asker, f"Use the previous one ({previous})?"
+        ):
+            return previous
+        default = DEFAULT_SETTINGS[kind]
+        answer = self._asker.ask(f"Path of the {kind} file [{default}]:", paths=True)
+        path = as_path(answer) if answer else default
+        self._previous_settings[kind] = path
+        return path
+
+    def _predict(self) -> None:
+        generator = self._asker.ask(f"Generator ({', '.join(GENERATORS)}):", GENERATORS).lower()
+        characters = self._session.data_set.classes
+        character = self._asker.ask("Character:", characters)
+        self._keras.wait()
+        result = self._session.predict(generator, character)
+        print(views.prediction(result, shows_colours()))
+
+    def _save(self) -> None:
+        folder = as_path(self._asker.ask("Folder to save in:", paths=True))
+        copy = self._session.save(folder)
+        print(f"Saved {_entries(self._session)} in {folder}")
+        if copy is not None:
+            print(f"The other entries that were there are kept in {copy}")
+
+    def _load(self) -> None:
+        folder = as_path(self._asker.ask("Folder to load:", paths=True))
+        self._load_folder(folder)
+
+    def _load_folder(self, folder: Path) -> None:
+        if folder.name == FILE_NAME and folder.is_file():
+            folder = folder.parent
+        kept = self._session.autosave.folder if self._session.has_unsaved_entries else None
+        self._session.load(folder)
+        print(f"Loaded {_entries(self._session)} from {folder}")
+        if kept is not None and kept != self._session.autosave.folder:
+            print(f"The entries that were in memory and not saved are kept in {kept}")
+
+    def _results(self) -> None:
+        with_layers = ask_yes_or_no(self._asker, "Show layers?")
+        collection = self._session.collection
+        if not collection.entries:
+            raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        if with_layers:
+            print(views.entries_with_layers(collection))
+            print()
+        else:
+            make_console().print(views.results_table(collection))
+        print("* has the highest validation accuracy: Predict uses it.")
+        print(views.origins(collection, self._session.data_set.fingerprint))
+
+    def _evaluate(self) -> None:
+        answer = self._asker.ask("Path of a labelled data set [the test split]:", paths=True)
+        path = as_path(answer) if answer else None
+        self._keras.wait()
+        result = self._session.evaluate(path, show=self._evaluating)
+        print(f"On {result.name}:")
+        make_console().print(views.evaluation_table(result))
+        print(views.confused_pairs(result))
+        print(f"Confusion matrix: {write_confusion_matrix(result, Path.cwd())}")
+
+    def _evaluating(self, done: int, entries: int) -> None:
+        if sys.stdout.isatty():
+            print(f"\rEvaluating entry {done + 1} of {entries} ...", end="", flush=True)
+            if done + 1 == entries:
+                print()
+
+
+def _entries(session: TrainerPredictor) -> str:
+    count = len(session.collection.entries)
+    best = session.collection.best()
+    if best is None:
+        return "a collection without entries"
+    number = session.collection.entries.index(best)
+    return (
+        f"{count} {'entry' if count == 1 else 'entries'}, the best of them number {number} "
+        f"(validation accuracy {best.validation.accuracy:.2%})"
+    )
+
+
+@contextlib.contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C asks a training to end after its current batches, instead of breaking it off."""
+    asked: list[bool] = []
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        asked.append(True)
+
+    before = signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _log_defect(error: Exception) -> str:
+    """Write a traceback to the log file; returns the sentence that tells the user."""
+    log = state_folder() / "defects.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(
+                f"{datetime.now().isoformat()}\n{''.join(traceback.format_exception(error))}\n"
+            )
+    except OSError as problem:
+        return f"This is a defect of the program: {_first_line(error)} (no log: {problem.strerror})"
+    return f"This is a defect of the program: {_first_line(error)}; more about it is in {log}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__

@@ -1,0 +1,308 @@
+"""The entries of a collection: trained networks with their scores, ranked by validation accuracy.
+
+An entry is plain data (layers, parameters, scores, weights as arrays), so a collection is listed,
+saved and loaded without Keras; Keras comes in only to train and to read.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+import hyperparameters
+from data_parser import DataSet
+from evaluation import overlap
+from evaluation.recognition import Score, score
+from hyperparameters import TrainingParameters
+from network_layers import Variant
+
+if TYPE_CHECKING:
+    import keras
+
+    from cnn_model import TrainingProgress
+
+Weights = tuple[npt.NDArray[np.floating], ...]
+PACKAGES = ("tensorflow", "keras", "numpy")
+
+
+@dataclass(frozen=True)
+class DataOrigin:
+    """The data that an entry was trained and scored on.
+
+    Attributes:
+        name: file name of the data set.
+        fingerprint: SHA-256 over images, labels, classes and splits, 64 hexadecimal digits.
+        split_by: 'seed' for random splits, 'file' where the file's own test rows are the test set.
+        seed: seed of the splits.
+        training_images: number of images learnt from.
+    """
+
+    name: str
+    fingerprint: str
+    split_by: str
+    seed: int
+    training_images: int
+
+
+@dataclass(frozen=True)
+class EpochScores:
+    """Scores after one epoch: accuracies 0 to 1, losses in nats; training ones with dropout on."""
+
+    accuracy: float
+    loss: float
+    validation_accuracy: float
+    validation_loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A variant trained under given parameters, with its scores and where they came from.
+
+    Attributes:
+        layers: the variant.
+        training_parameters: how it was trained.
+        validation: score on the validation split, the one that ranks.
+        test: score on the test split, taken once, never used to choose.
+        history: scores after each epoch.
+        seconds: time of the training.
+        seed: seed of the weights and of the order of images.
+        data: what it was trained on.
+        versions: names and versions of the libraries.
+        weights: float16 or float32 arrays in the order of `network_layers.weight_arrays`.
+    """
+
+    layers: Variant
+    training_parameters: TrainingParameters
+    validation: Score
+    test: Score
+    history: tuple[EpochScores, ...]
+    seconds: float
+    seed: int
+    data: DataOrigin
+    versions: dict[str, str]
+    weights: Weights = field(repr=False)
+
+    @property
+    def identity(self) -> str:
+        """What makes two entries the same: layers, and parameters that change the result."""
+        return hyperparameters.identity(self.layers, self.training_parameters)
+
+
+@dataclass
+class ModelCollection:
+    """Entries for one list of classes.
+
+    Attributes:
+        classes: the characters that every network of the collection tells apart.
+        entries: in the order they were first trained; their index is their number.
+        images_used: for each data fingerprint, uint64 keys of the images that took part in
+            training or in choosing (`evaluation.overlap`).
+    """
+
+    classes: tuple[str, ...]
+    entries: list[Entry] = field(default_factory=list)
+    images_used: dict[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
+
+    def best(self) -> Entry | None:
+        """The entry of highest validation accuracy, ties by lower loss; None when there is none."""
+        return max(self.entries, key=lambda entry: entry.validation.rank, default=None)
+
+    def find(self, identity: str) -> Entry | None:
+        """The entry with that identity, or None."""
+        return next((entry for entry in self.entries if entry.identity == identity), None)
+
+    def add(self, entry: Entry, images_used: npt.NDArray[np.uint64]) -> None:
+        """Add an entry, in place of one with the same identity if there is one.
+
+        Args:
+            entry: trained for the classes of this collection.
+            images_used: uint64 keys of its training and validation images.
+        """
+        self.images_used[entry.data.fingerprint] = images_used
+        for number, old in enumerate(self.entries):
+            if old.identity == entry.identity:
+                self.entries[number] = entry
+                break
+        else:
+            self.entries.append(entry)
+        used = {kept.data.fingerprint for kept in self.entries}
+        self.images_used = {name: keys for name, keys in self.images_used.items() if name in used}
+
+    def keys_of(self, entry: Entry) -> npt.NDArray[np.uint64]:
+        """Keys, uint64 (M,), of the images that took part in training or choosing an entry."""
+        return self.images_used[entry.data.fingerprint]
+
+
+class TrainingObserver(Protocol):
+    """What someone who watches a training is told."""
+
+    def variant_skipped(self, number: int, entry: Entry) -> None:
+        """Variant `number` is in the collection already, as `entry`."""
+
+    def variant_started(self, number: int, variants: int, layers: Variant) -> None:
+        """Variant `number` of `variants`, both counted from 0, begins."""
+
+    def progressed(self, progress: TrainingProgress) -> None:
+        """Some batches, or an epoch, are done."""
+
+    def variant_finished(self, number: int, entry: Entry) -> None:
+        """The entry has joined the collection."""
+
+
+def train(
+    collection: ModelCollection,
+    variants: Sequence[Variant],
+    parameters: TrainingParameters,
+    data_set: DataSet,
+    *,
+    seed: int,
+    retrain: bool,
+    observer: TrainingObserver,
+    keep: Callable[[], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train variants one after the other; each joins the collection as soon as it is finished.
+
+    Args:
+        collection: gets the entries; its classes are those of the data set.
+        variants: checked variants.
+        parameters: how to train each.
+        data_set: trained on its training split, ranked on validation, scored once on test.
+        seed: the same for every variant, so that its result does not hang on the others.
+        retrain: train also what is in the collection already, and replace it when finished.
+        observer: is told how it goes.
+        keep: called after each entry, to write the collection to disk.
+        should_stop: asked after each few batches.
+
+    Raises:
+        cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
+    """
+    keys = overlap.image_keys(_chosen_on(data_set))
+    for number, layers in enumerate(variants):
+        present = collection.find(hyperparameters.identity(layers, parameters))
+        if present is not None and not retrain:
+            observer.variant_skipped(number, present)
+            continue
+        observer.variant_started(number, len(variants), layers)
+        entry = train_entry(layers, parameters, data_set, seed, observer.progressed, should_stop)
+        collection.add(entry, keys)
+        keep()
+        observer.variant_finished(number, entry)
+
+
+def _chosen_on(data_set: DataSet) -> npt.NDArray[np.uint8]:
+    rows = np.concatenate([data_set.splits.training, data_set.splits.validation])
+    images: npt.NDArray[np.uint8] = data_set.images[rows]
+    return images
+
+
+def train_entry(
+    layers: Variant,
+    parameters: TrainingParameters,
+    data_set: DataSet,
+    seed: int,
+    show: Callable[[TrainingProgress], None],
+    should_stop: Callable[[], bool],
+) -> Entry:
+    """Train one variant and score it.
+
+    Args:
+        layers: a checked variant.
+        parameters: how to train it.
+        data_set: its splits.
+        seed: of weights, dropout and order of images.
+        show: told of progress.
+        should_stop: asked after each few batches.
+
+    Returns:
+        The entry; its weights are rounded to half precision where validation accuracy allows.
+
+    Raises:
+        cnn_model.TrainingStopped: `should_stop` said so.
+    """
+    import keras
+
+    import cnn_model
+
+    keras.utils.set_random_seed(seed % 2**32)
+    network = cnn_model.build_network(layers, len(data_set.classes))
+    images = cnn_model.TrainingImages(
+        data_set.images, data_set.labels, data_set.splits.training, data_set.splits.validation
+    )
+    fitted = cnn_model.fit_network(
+        network, images, parameters, seed, show=show, should_stop=should_stop
+    )
+    weights, validation = _smallest_weights(network, data_set)
+    return Entry(
+        layers=layers,
+        training_parameters=parameters,
+        validation=validation,
+        test=score_split(network, data_set, "test"),
+        history=tuple(
+            EpochScores(
+                epoch.accuracy, epoch.loss, epoch.validation_accuracy, epoch.validation_loss
+            )
+            for epoch in fitted.epochs
+        ),
+        seconds=fitted.seconds,
+        seed=seed,
+        data=origin_of(data_set),
+        versions=library_versions(),
+        weights=weights,
+    )
+
+
+def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights, Score]:
+    """Weights in half precision, unless that costs validation accuracy; left in the network."""
+    import cnn_model
+
+    full = cnn_model.get_weights(network)
+    full_score = score_split(network, data_set, "validation")
+    half = cnn_model.to_half_precision(full)
+    cnn_model.set_weights(network, half)
+    half_score = score_split(network, data_set, "validation")
+    # One image in a thousand is far below the spread between seeds.
+    if half_score.accuracy >= full_score.accuracy - 0.001:
+        return half, half_score
+    cnn_model.set_weights(network, full)
+    return full, full_score
+
+
+def score_split(network: keras.Model, data_set: DataSet, name: str) -> Score:
+    """Score a network on one split of a data set."""
+    import cnn_model
+
+    images, labels = data_set.subset(name)
+    return score(cnn_model.predict(network, images), labels)
+
+
+def network_of(entry: Entry, class_count: int) -> keras.Model:
+    """Rebuild an entry's network from its layers and fill in its weights."""
+    import cnn_model
+
+    network = cnn_model.build_network(entry.layers, class_count)
+    cnn_model.set_weights(network, entry.weights)
+    return network
+
+
+def origin_of(data_set: DataSet) -> DataOrigin:
+    """Where an entry that is trained on this data set comes from."""
+    return DataOrigin(
+        name=data_set.source.name,
+        fingerprint=data_set.fingerprint,
+        split_by=data_set.split_by,
+        seed=data_set.seed,
+        training_images=len(data_set.splits.training),
+    )
+
+
+def library_versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Versions of Python and of the libraries that a result hangs on."""
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **versions}

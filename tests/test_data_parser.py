@@ -1,0 +1,703 @@
+"""Tests of reading data sets, splitting them and writing them."""
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.io import loadmat, savemat
+
+import data_parser
+from errors import DataError
+
+CLASSES = ("7", "A", "b")
+
+
+def images_of(count: int) -> np.ndarray:
+    """Random upright images, each different from its own transpose."""
+    return np.random.default_rng(count).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+
+
+def as_rows(images: np.ndarray) -> np.ndarray:
+    return images.transpose(0, 2, 1).reshape(len(images), 784)
+
+
+def contents(**changes: Any) -> dict[str, Any]:
+    """The fields of a good file: three classes, 30 training and 12 test images."""
+    train = {"images": as_rows(images_of(30)), "labels": np.arange(30).reshape(-1, 1) % 3}
+    test = {"images": as_rows(images_of(12)), "labels": np.arange(12).reshape(-1, 1) % 3}
+    for part in (train, test):
+        part["labels"] = part["labels"].astype(np.uint8)
+    mapping = np.array([[number, ord(c)] for number, c in enumerate(CLASSES)], np.uint8)
+    fields: dict[str, Any] = {"train": train, "test": test, "mapping": mapping}
+    for key, value in changes.items():
+        part, _, name = key.partition("_")
+        if name:
+            fields[part][name] = value
+        else:
+            fields[part] = value
+    return fields
+
+
+def without(path: str) -> dict[str, Any]:
+    fields: Any = contents()
+    *parents, last = path.split(".")
+    inner = fields
+    for name in parents:
+        inner = inner[name]
+    del inner[last]
+    return fields
+
+
+def classic(path: Path, compressed: bool = True, **changes: Any) -> Path:
+    savemat(path, {"dataset": contents(**changes)}, do_compression=compressed)
+    return path
+
+
+def v73(path: Path, fields: dict[str, Any] | None = None) -> Path:
+    """A v7.3 file as MATLAB writes it: a 512-byte header, then HDF5 with dimensions reversed."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        _fill(file.create_group("dataset"), contents() if fields is None else fields)
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    return path
+
+
+def _fill(group: h5py.Group, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            _fill(group.create_group(name), value)
+        else:
+            group.create_dataset(name, data=value.T, compression="gzip", chunks=True)
+
+
+def saved(path: Path, keep_digits: bool = True) -> Path:
+    source = classic(path.with_name("source.mat"))
+    data_parser.write_npz(data_parser.open_data_set(source, keep_digits=keep_digits), path)
+    return path
+
+
+def resaved(path: Path, **changes: Any) -> Path:
+    """A file of write_npz with some arrays changed."""
+    with np.load(saved(path)) as archive:
+        arrays = dict(archive) | changes
+    np.savez_compressed(path, **{name: a for name, a in arrays.items() if a is not None})
+    return path
+
+
+def refusal(path: Path, **options: Any) -> str:
+    """The message with which a file is refused: one line that names the file."""
+    with pytest.raises(DataError) as caught:
+        data_parser.open_data_set(path, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert path.name in message
+    return message
+
+
+# ------------------------------------------------------------------------------ reading
+
+
+@pytest.mark.parametrize("write", [classic, v73])
+def test_images_stand_upright_with_their_labels(tmp_path: Path, write: Any) -> None:
+    read = data_parser.read_labelled_images(write(tmp_path / "a.mat"))
+    assert np.array_equal(read.images, np.concatenate([images_of(30), images_of(12)]))
+    assert read.labels.tolist() == [i % 3 for i in range(30)] + [i % 3 for i in range(12)]
+    assert read.classes == CLASSES
+    assert read.in_test.tolist() == [False] * 30 + [True] * 12
+    assert read.images.flags.c_contiguous and read.images.dtype == np.uint8
+
+
+@pytest.mark.parametrize("write", [classic, v73])
+def test_digits_are_dropped_and_classes_renumbered(tmp_path: Path, write: Any) -> None:
+    read = data_parser.read_labelled_images(write(tmp_path / "a.mat"), keep_digits=False)
+    every = np.concatenate([images_of(30), images_of(12)])
+    labels = np.concatenate([np.arange(30) % 3, np.arange(12) % 3])
+    assert read.classes == ("A", "b")
+    assert np.array_equal(read.images, every[labels > 0])
+    assert np.array_equal(read.labels, labels[labels > 0] - 1)
+
+
+def test_digits_are_known_by_character_and_not_by_class_number(tmp_path: Path) -> None:
+    mapping = np.array([[0, ord("Z")], [1, ord("3")], [2, ord("Y")]])
+    read = data_parser.read_labelled_images(classic(tmp_path / "a.mat", mapping=mapping), False)
+    assert read.classes == ("Z", "Y")
+
+
+def test_a_class_without_images_is_left_out(tmp_path: Path) -> None:
+    mapping = np.array([[0, 65], [1, 66], [5, 67], [2, 68]])
+    read = data_parser.read_labelled_images(classic(tmp_path / "a.mat", mapping=mapping))
+    assert read.classes == ("A", "B", "D")
+
+
+def test_class_numbers_may_start_at_one_and_aliases_are_passed_over(tmp_path: Path) -> None:
+    fields = contents(mapping=np.array([[1, 65, 97], [2, 66, 98], [3, 67, 99]], np.uint8))
+    for part in ("train", "test"):
+        fields[part]["labels"] += 1
+    savemat(tmp_path / "a.mat", {"dataset": fields})
+    read = data_parser.read_labelled_images(tmp_path / "a.mat")
+    assert read.classes == ("A", "B", "C")
+    assert read.labels[:4].tolist() == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("write", [classic, v73])
+def test_writer_numbers_are_passed_over(tmp_path: Path, write: Any) -> None:
+    fields = contents(train_writers=np.arange(30.0).reshape(-1, 1))
+    if write is v73:
+        v73(tmp_path / "a.mat", fields)
+    else:
+        savemat(tmp_path / "a.mat", {"other": np.arange(9), "dataset": fields})
+    assert len(data_parser.read_labelled_images(tmp_path / "a.mat").images) == 42
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2", "u4", "i8", "f2"])
+def test_whole_numbers_of_any_type_are_pixels(tmp_path: Path, dtype: str) -> None:
+    images = as_rows(images_of(30)).astype(dtype)
+    fields = contents(train_images=images)
+    read = data_parser.read_labelled_images(v73(tmp_path / "a.mat", fields))
+    assert np.array_equal(read.images[:30], images_of(30))
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_the_reader_agrees_with_scipy(tmp_path: Path, compressed: bool) -> None:
+    path = classic(tmp_path / "a.mat", compressed, train_images=as_rows(images_of(30)) * 1.0)
+    theirs = loadmat(path)["dataset"][0, 0]["train"][0, 0]["images"]
+    ours = data_parser.read_labelled_images(path).images[:30]
+    assert np.array_equal(as_rows(ours), theirs)
+
+
+def test_an_empty_test_part_is_no_fault(tmp_path: Path) -> None:
+    path = classic(
+        tmp_path / "a.mat", test_images=np.empty((0, 784), "u1"), test_labels=np.empty((0, 1), "u1")
+    )
+    assert len(data_parser.read_labelled_images(path).images) == 30
+
+
+def test_importing_the_module_costs_only_numpy() -> None:
+    code = "import sys, data_parser; print({'scipy', 'h5py', 'keras'} & set(sys.modules))"
+    root = Path(data_parser.__file__).parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
+
+
+# ------------------------------------------------------------------------------ splits
+
+
+def splits_of(counts: list[int], seed: int = 1, in_test: Any = None, by_file: bool = False) -> Any:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    in_test = np.zeros(len(labels), bool) if in_test is None else in_test
+    return labels, data_parser.split_data(labels, in_test, "ABCDEFGH"[: len(counts)], seed, by_file)
+
+
+def test_every_class_is_split_in_the_same_shares() -> None:
+    labels, splits = splits_of([100, 1000, 50])
+    assert np.bincount(labels[splits.training]).tolist() == [64, 640, 32]
+    assert np.bincount(labels[splits.validation]).tolist() == [16, 160, 8]
+    assert np.bincount(labels[splits.test]).tolist() == [10, 100, 5]
+    assert np.bincount(labels[splits.generator]).tolist() == [10, 100, 5]
+
+
+@given(counts=st.lists(st.integers(5, 60), min_size=1, max_size=8), seed=st.integers(0, 2**40))
+def test_splits_are_sorted_disjoint_complete_and_hold_every_class(
+    counts: list[int], seed: int
+) -> None:
+    labels, splits = splits_of(counts, seed)
+    parts = [splits.training, splits.validation, splits.test, splits.generator]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(sum(counts)))
+    for part in parts:
+        assert (np.diff(part) > 0).all() and part.dtype == np.int64
+        assert len(set(labels[part].tolist())) == len(counts)
+
+
+def test_the_same_seed_gives_the_same_splits_and_another_gives_others() -> None:
+    first, again, other = (splits_of([50, 50], seed)[1] for seed in (3, 3, 4))
+    assert np.array_equal(first.test, again.test)
+    assert not np.array_equal(first.test, other.test)
+
+
+def test_file_split_takes_the_files_own_test_rows() -> None:
+    in_test = np.tile([False] * 9 + [True], 20)
+    _, splits = splits_of([100, 100], in_test=in_test, by_file=True)
+    assert np.array_equal(splits.test, np.flatnonzero(in_test))
+    assert [len(splits.training), len(splits.validation), len(splits.generator)] == [128, 32, 20]
+
+
+def test_file_split_without_test_rows_is_refused() -> None:
+    with pytest.raises(DataError, match="no test rows of its own"):
+        splits_of([100, 100], by_file=True)
+
+
+def test_file_split_names_the_class_without_test_rows() -> None:
+    with pytest.raises(DataError, match="'B' has no test rows"):
+        splits_of([10, 10], in_test=np.arange(20) < 2, by_file=True)
+
+
+def test_a_class_too_small_to_split_is_named_with_its_count() -> None:
+    with pytest.raises(DataError, match="'B' has 4 images"):
+        splits_of([10, 4])
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    assert "-1" in refusal(classic(tmp_path / "a.mat"), seed=-1)
+
+
+# ------------------------------------------------------------------------------ data sets
+
+
+def test_a_data_set_says_how_it_was_split(tmp_path: Path) -> None:
+    path = classic(tmp_path / "a.mat")
+    data_set = data_parser.open_data_set(path, seed=7, keep_digits=True)
+    assert (data_set.split_by, data_set.seed, data_set.source) == ("seed", 7, path)
+    assert data_parser.open_data_set(path, file_split=True).split_by == "file"
+    assert sum(data_set.counts().values()) == 42
+
+
+def test_a_subset_holds_the_images_and_labels_of_its_split(tmp_path: Path) -> None:
+    data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    images, labels = data_set.subset("validation")
+    assert np.array_equal(images, data_set.images[data_set.splits.validation])
+    assert np.array_equal(labels, data_set.labels[data_set.splits.validation])
+    with pytest.raises(KeyError):
+        data_set.subset("images")
+
+
+def test_the_fingerprint_follows_the_data_and_the_splits(tmp_path: Path) -> None:
+    path = classic(tmp_path / "a.mat")
+    prints = [data_parser.open_data_set(path, seed=seed).fingerprint for seed in (1, 1, 2)]
+    assert prints[0] == prints[1] != prints[2]
+    assert len(prints[0]) == 64
+
+
+def test_a_character_is_found_by_itself_or_by_its_other_case(tmp_path: Path) -> None:
+    data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    assert data_set.class_of("A") == (0, None)
+    assert data_set.class_of("a") == (0, "A")
+    assert data_set.class_of("B") == (1, "b")
+
+
+@pytest.mark.parametrize("character", ["c", "", "AB", "\n", "ß"])
+def test_an_unknown_character_is_told_which_there_are(tmp_path: Path, character: str) -> None:
+    data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    with pytest.raises(DataError, match="it has A b"):
+        data_set.class_of(character)
+
+
+# ------------------------------------------------------------------------------ writing
+
+
+def test_an_npz_file_gives_back_the_data_set(tmp_path: Path) -> None:
+    first = data_parser.open_data_set(classic(tmp_path / "a.mat"), seed=5)
+    data_parser.write_npz(first, tmp_path / "b.npz")
+    second = data_parser.open_data_set(tmp_path / "b.npz", seed=99, file_split=True)
+    assert second.fingerprint == first.fingerprint
+    assert (second.seed, second.split_by) == (5, "seed")
+
+
+def test_digits_are_dropped_from_an_npz_file_and_its_splits(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz")
+    whole = data_parser.open_data_set(path, keep_digits=True)
+    letters = data_parser.open_data_set(path)
+    assert letters.classes == ("A", "b")
+    for name in data_parser.SPLIT_NAMES:
+        images, labels = whole.subset(name)
+        assert np.array_equal(letters.subset(name)[0], images[labels > 0])
+        assert np.array_equal(letters.subset(name)[1], labels[labels > 0] - 1)
+
+
+def test_write_mat_writes_nists_layout(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    labels = np.array([0, 1, 1])
+    data_parser.write_mat(path, images_of(3), labels, images_of(2), labels[:2], "Aé")
+    dataset = loadmat(path)["dataset"][0, 0]
+    train = dataset["train"][0, 0]
+    assert dataset.dtype.names == ("train", "test", "mapping")
+    assert np.array_equal(train["images"][1].reshape(28, 28).T, images_of(3)[1])
+    assert train["labels"].tolist() == [[0], [1], [1]] and train["labels"].dtype == np.uint8
+    assert dataset["mapping"].tolist() == [[0, 65], [1, 0xE9]]
+    assert np.array_equal(data_parser.read_labelled_images(path).images[:3], images_of(3))
+
+
+def test_write_mat_takes_many_classes(tmp_path: Path) -> None:
+    classes = [chr(0x4E00 + number) for number in range(300)]
+    labels = np.arange(300)
+    path = tmp_path / "a.mat"
+    data_parser.write_mat(path, images_of(300), labels, images_of(0), labels[:0], classes)
+    read = data_parser.read_labelled_images(path)
+    assert np.array_equal(read.labels, labels) and list(read.classes) == classes
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    target = tmp_path / "b.npz"
+    target.write_bytes(b"old")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="No space left"):
+        data_parser.write_npz(data_set, target)
+    assert target.read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mat", "b.npz"]
+
+
+def test_writing_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    with pytest.raises(DataError, match="cannot be written"):
+        data_parser.write_npz(data_set, tmp_path / "no" / "b.npz")
+
+
+# ------------------------------------------------------------------------------ bad files
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "a.mat")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mat").mkdir()
+    assert "folder" in refusal(tmp_path / "a.mat")
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mat")
+    assert "pipe" in refusal(tmp_path / "a.mat")
+
+
+def test_a_name_with_a_zero_character_is_refused() -> None:
+    with pytest.raises(DataError, match="zero character"):
+        data_parser.open_data_set("a\0b.mat")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"hello", "hello"),
+        (b"\x1f\x8b\x08" + bytes(50), "gzip"),
+        (b"\x93NUMPY\x01\x00", "numpy"),
+        (b"\x00\x00\x08\x03" + bytes(20), "IDX"),
+        (b"MATLAB 5.0 MAT-file", "cut off"),
+        (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM", "cut off"),
+        (b"\x80\x04\x95" + bytes(30), "can run code"),
+    ],
+)
+def test_another_kind_of_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.mat").write_bytes(content)
+    assert said in refusal(tmp_path / "a.mat")
+
+
+@pytest.mark.parametrize("name", ["a.pickle", "a.PKL"])
+def test_a_pickle_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"(dp0\n.")
+    assert "can run code" in refusal(tmp_path / name)
+
+
+def test_a_file_that_may_not_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = classic(tmp_path / "a.mat")
+    monkeypatch.setattr(Path, "open", denied)
+    assert "Permission denied" in refusal(path)
+
+
+def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_big(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    path = classic(tmp_path / "a.mat")
+    monkeypatch.setattr(data_parser, "stand_upright", too_big)
+    assert "not enough memory" in refusal(path)
+
+
+@pytest.mark.parametrize("write", [classic, v73, saved])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_file_cut_off_is_refused(tmp_path: Path, write: Any, share: float) -> None:
+    path = write(tmp_path / ("a.npz" if write is saved else "a.mat"))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    refusal(path)
+
+
+PIXELS = as_rows(images_of(30)).astype(float)
+BAD_FIELDS = [
+    ({"train_images": np.zeros((30, 783), "u1")}, "783"),
+    ({"train_labels": np.zeros((29, 1), "u1")}, "30 images but 29 labels"),
+    ({"train_labels": np.zeros((31, 1), "u1")}, "30 images but 31 labels"),
+    ({"train_labels": np.full((30, 1), 9, "u1")}, "label 9"),
+    ({"train_labels": np.full((30, 1), 0.5)}, "0.5"),
+    ({"test_labels": np.zeros((6, 2), "u1")}, "(6, 2)"),
+    ({"train_images": np.where(PIXELS > 250, 0.5, PIXELS)}, "0.5"),
+    ({"train_images": np.where(PIXELS > 250, np.nan, PIXELS)}, "nan"),
+    ({"train_images": np.where(PIXELS > 250, np.inf, PIXELS)}, "inf"),
+    ({"train_images": PIXELS - 300}, "-"),
+    ({"train_images": PIXELS.astype("i2") + 1}, "256"),
+    ({"mapping": np.array([[0, 65], [0, 66], [2, 67]])}, "class number 0 twice"),
+    ({"mapping": np.array([[0, 65], [1, 65], [2, 67]])}, "character A twice"),
+    ({"mapping": np.array([[0, 65], [1, 0xD800], [2, 67]])}, str(0xD800)),
+    ({"mapping": np.array([[0, 65], [1, 10], [2, 67]])}, "10"),
+    ({"mapping": np.array([[0, 65], [1, 0x110000], [2, 67]])}, str(0x110000)),
+    ({"mapping": np.array([[0, 65], [1, -4], [2, 67]])}, "-4"),
+    ({"mapping": np.array([[0], [1], [2]])}, "(3, 1)"),
+    ({"mapping": np.array([[0, 55], [1, 56], [2, 57]])}, "digits only"),
+]
+
+
+@pytest.mark.parametrize("write", ["classic", "v73"])
+@pytest.mark.parametrize(("changes", "said"), BAD_FIELDS)
+def test_a_bad_field_is_named(tmp_path: Path, changes: Any, said: str, write: str) -> None:
+    path = tmp_path / "a.mat"
+    if write == "classic":
+        classic(path, **changes)
+    else:
+        v73(path, contents(**changes))
+    assert said in refusal(path)
+
+
+@pytest.mark.parametrize("write", ["classic", "v73"])
+@pytest.mark.parametrize("field", ["train", "test", "mapping", "train.labels", "test.images"])
+def test_a_missing_field_is_named(tmp_path: Path, field: str, write: str) -> None:
+    path = tmp_path / "a.mat"
+    if write == "classic":
+        savemat(path, {"dataset": without(field)})
+    else:
+        v73(path, without(field))
+    assert f"has no {field.split('.')[-1]}" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train_images": PIXELS * 1j}, "complex"),
+        ({"train_images": np.array(["text", 3], dtype=object)}, "cell array"),
+        ({"train_images": "text"}, "text"),
+        ({"train": np.arange(3)}, "not a struct"),
+        ({"mapping": {"a": 1}}, "struct"),
+    ],
+)
+def test_a_field_that_is_no_array_of_numbers_is_refused(
+    tmp_path: Path, changes: Any, said: str
+) -> None:
+    assert said in refusal(classic(tmp_path / "a.mat", **changes))
+
+
+def test_a_mat_file_without_the_variable_names_what_is_there(tmp_path: Path) -> None:
+    savemat(tmp_path / "a.mat", {"images": np.arange(3), "labels": np.arange(3)})
+    assert "no variable dataset but images, labels" in refusal(tmp_path / "a.mat")
+
+
+def test_no_images_at_all_is_said(tmp_path: Path) -> None:
+    none, no_labels = np.empty((0, 784), "u1"), np.empty((0, 1), "u1")
+    empty = {"images": none, "labels": no_labels}
+    assert "no images" in refusal(classic(tmp_path / "a.mat", train=empty, test=empty))
+
+
+def test_a_single_class_is_refused(tmp_path: Path) -> None:
+    mapping = np.array([[0, ord("1")], [1, ord("2")], [2, ord("x")]])
+    assert "one class only, 'x'" in refusal(classic(tmp_path / "a.mat", mapping=mapping))
+
+
+# ------------------------------------------------------------------------------ hostile files
+
+
+def mat_element(kind: int, content: bytes) -> bytes:
+    return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def mat_header(kind: int, shape: tuple[int, ...], name: bytes = b"") -> bytes:
+    shape_bytes = struct.pack(f"<{len(shape)}i", *shape)
+    flags = mat_element(6, struct.pack("<II", kind, 0))
+    return flags + mat_element(5, shape_bytes) + mat_element(1, name)
+
+
+def mat_file(path: Path, variable: bytes) -> Path:
+    path.write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + variable)
+    return path
+
+
+@pytest.mark.parametrize(("kind", "said"), [(1, "cell"), (3, "object"), (16, "function")])
+def test_objects_functions_and_cells_are_refused(tmp_path: Path, kind: int, said: str) -> None:
+    variable = mat_element(14, mat_header(kind, (1, 1), b"dataset"))
+    assert said in refusal(mat_file(tmp_path / "a.mat", variable))
+
+
+def test_an_opaque_object_is_refused(tmp_path: Path) -> None:
+    content = mat_element(6, struct.pack("<II", 17, 0)) + mat_element(1, b"dataset")
+    assert "object" in refusal(mat_file(tmp_path / "a.mat", mat_element(14, content)))
+
+
+def test_deeply_nested_cells_are_refused_without_recursion(tmp_path: Path) -> None:
+    cell = mat_header(1, (1, 1), b"dataset")
+    nested = b"".join(struct.pack("<II", 14, 2**30) + cell for _ in range(50_000))
+    compressed = zlib.compress(mat_element(14, cell + nested))
+    variable = struct.pack("<II", 15, len(compressed)) + compressed
+    assert "cell" in refusal(mat_file(tmp_path / "a.mat", variable))
+
+
+@pytest.mark.parametrize("count", [3_000_000, 2**31 - 1])
+def test_a_huge_claim_is_refused_before_memory_is_taken(tmp_path: Path, count: int) -> None:
+    path = v73(tmp_path / "a.mat", without("train.images"))
+    with h5py.File(path, "r+") as file:
+        file["dataset/train"].create_dataset("images", (784, count), "u1", chunks=(784, 64))
+    assert "claims" in refusal(path)
+
+
+def test_a_claim_that_nothing_stands_behind_is_refused(tmp_path: Path) -> None:
+    path = v73(tmp_path / "a.mat", without("train.images"))
+    with h5py.File(path, "r+") as file:
+        file["dataset/train"].create_dataset("images", (784, 30), "u1", chunks=(784, 30))
+    assert "claims" in refusal(path)
+
+
+def test_links_to_other_files_are_refused(tmp_path: Path) -> None:
+    v73(tmp_path / "other.mat")
+    for link in (h5py.ExternalLink("other.mat", "/dataset/train/images"), h5py.SoftLink("/x")):
+        path = v73(tmp_path / "a.mat", without("train.images"))
+        with h5py.File(path, "r+") as file:
+            file["dataset/train"]["images"] = link
+        assert "link" in refusal(path)
+
+
+def test_external_storage_and_virtual_data_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(bytes(784 * 30))
+    path = v73(tmp_path / "a.mat", without("train.images"))
+    with h5py.File(path, "r+") as file:
+        file["dataset/train"].create_dataset(
+            "images", (784, 30), "u1", external=[(str(tmp_path / "raw"), 0, 784 * 30)]
+        )
+    assert "another file" in refusal(path)
+    path = v73(tmp_path / "b.mat", without("train.images"))
+    layout = h5py.VirtualLayout((784, 30), "u1")
+    layout[:] = h5py.VirtualSource("other.mat", "/x", (784, 30))
+    with h5py.File(path, "r+") as file:
+        file["dataset/train"].create_virtual_dataset("images", layout)
+    assert "another file" in refusal(path)
+
+
+def changed_about(**changes: Any) -> np.ndarray:
+    about = {"format": "handwriting-data-set", "version": 1, "seed": 1, "split_by": "seed"}
+    return np.array(json.dumps(about | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"about": changed_about(version=2)}, "version 2"),
+        ({"about": changed_about(format="x")}, "not a data set"),
+        ({"about": changed_about(seed="x")}, "how it was split"),
+        ({"about": np.array("{")}, "damaged"),
+        ({"labels": None}, "not a data set"),
+        ({"labels": np.full(42, 3, "i4")}, "labels are 3 to 3"),
+        ({"labels": np.zeros(41, "i4")}, "41 labels"),
+        ({"labels": np.zeros(42, "i4")}, "'A' has no images"),
+        ({"images": np.zeros((42, 28, 27), "u1")}, "27"),
+        ({"images": np.zeros((42, 28, 28), "f4")}, "float32"),
+        ({"classes": np.array(["A", "A", "b"])}, "classes"),
+        ({"classes": np.array(["A", "\n", "b"])}, "classes"),
+        ({"test": np.array([42])}, "42"),
+        ({"test": np.array([-1])}, "-1"),
+        ({"test": np.arange(42)}, "more than once"),
+        ({"test": np.array([], "i8")}, "empty"),
+        ({"test": np.array([{}], dtype=object)}, "test"),
+    ],
+)
+def test_a_bad_npz_file_is_refused(tmp_path: Path, changes: Any, said: str) -> None:
+    assert said in refusal(resaved(tmp_path / "a.npz", **changes))
+
+
+def test_an_npz_array_that_claims_more_than_is_there_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (1_000_000, 28, 28)}
+    )
+    members["images.npy"] = header.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert "claims" in refusal(path)
+
+
+@pytest.fixture(scope="module")
+def good_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("good")
+    return {
+        "compressed": classic(folder / "a.mat").read_bytes(),
+        "plain": classic(folder / "b.mat", compressed=False).read_bytes(),
+        "inner": classic(folder / "c.mat", compressed=False).read_bytes()[128:],
+        "v73": v73(folder / "d.mat").read_bytes(),
+        "npz": saved(folder / "e.npz").read_bytes(),
+    }
+
+
+def check_mutated(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    try:
+        data_set = data_parser.open_data_set(path, keep_digits=True)
+    except DataError as error:
+        assert "\n" not in str(error) and path.name in str(error)
+        return
+    assert data_set.images.shape == (len(data_set.labels), 28, 28)
+    assert data_set.labels.max() < len(data_set.classes)
+
+
+MUTATIONS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8)
+MANY = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.mark.parametrize("kind", ["compressed", "plain", "inner", "v73", "npz"])
+@pytest.mark.parametrize("near", [400, 10**9])
+@MANY
+@given(mutations=MUTATIONS)
+def test_a_mutated_file_is_refused_or_valid(
+    tmp_path: Path, good_files: dict[str, bytes], kind: str, near: int, mutations: Any
+) -> None:
+    content = bytearray(good_files[kind])
+    for place, value in mutations:
+        content[int(place * (min(len(content), near) - 1))] = value
+    if kind == "inner":  # the mutation lies below the compression, where checksums do not help
+        packed = zlib.compress(bytes(content), 1)
+        content = bytearray(good_files["plain"][:128])
+        content += struct.pack("<II", 15, len(packed)) + packed
+    check_mutated(tmp_path / "mutated.dat", bytes(content))
+
+
+@pytest.mark.parametrize("kind", ["compressed", "plain", "v73", "npz"])
+@MANY
+@given(share=st.floats(0, 0.9999))
+def test_a_file_cut_anywhere_is_refused_or_valid(
+    tmp_path: Path, good_files: dict[str, bytes], kind: str, share: float
+) -> None:
+    content = good_files[kind]
+    check_mutated(tmp_path / "cut.dat", content[: int(len(content) * share)])
+
+
+# ------------------------------------------------------------------------------ real data
+
+
+def test_the_small_emnist_file_is_read(real_data: Path) -> None:
+    path = real_data / "emnist" / "emnist-balanced-small.mat"
+    data_set = data_parser.open_data_set(path, keep_digits=True)
+    assert data_set.images.shape == (4000, 28, 28) and len(data_set.classes) == 47
+    theirs = loadmat(path)["dataset"][0, 0]["train"][0, 0]["images"]
+    assert np.array_equal(as_rows(data_set.images[:2000]), theirs)

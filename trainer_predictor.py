@@ -1,0 +1,402 @@
+"""What each menu command does, without a terminal: the product's programming interface.
+
+session = TrainerPredictor(data_parser.open_data_set("letters.mat"))
+session.load(Path("model"))
+print(session.predict("basic", "A").likeliest)
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+import hyperparameters
+import network_layers
+from autosave import Autosave, default_root
+from collection_folder import load_collection, save_collection
+from data_parser import DataSet, read_labelled_images
+from errors import CollectionError, DataError, UserError
+from evaluation import overlap, recognition
+from evaluation.recognition import ConfusedPair, Score
+from image_generator import Drawing, ImageGenerator, make_generator
+from model_collection import Entry, ModelCollection, TrainingObserver, network_of, train
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Likely:
+    """One class that an image may be of, with its probability, 0 to 1."""
+
+    character: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A drawn character and what the best network took it for.
+
+    Attributes:
+        asked: the character that was asked for.
+        stands_for: the class it is part of, where that is another character, else None.
+        drawing: what was drawn.
+        entry: the entry that read it.
+        number: that entry's number in the collection.
+        likeliest: all classes, likeliest first.
+    """
+
+    asked: str
+    stands_for: str | None
+    drawing: Drawing
+    entry: Entry
+    number: int
+    likeliest: tuple[Likely, ...]
+
+
+@dataclass(frozen=True)
+class EntryScore:
+    """Score of one entry on a set of images.
+
+    Attributes:
+        number: the entry's number in the collection.
+        score: on all images.
+        new_images: on those that took no part in its training or choosing; None without any.
+    """
+
+    number: int
+    score: Score
+    new_images: Score | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores of every entry on a set of images, and what the best one confused.
+
+    Attributes:
+        name: what was read, for people.
+        scores: one an entry, in the collection's order.
+        best: number of the collection's best entry.
+        confusion: int64 (C, C) of the best entry; row: label, column: prediction.
+        confused: its most frequent confusions.
+        classes: the C characters.
+    """
+
+    name: str
+    scores: tuple[EntryScore, ...]
+    best: int
+    confusion: npt.NDArray[np.int64]
+    confused: tuple[ConfusedPair, ...]
+    classes: tuple[str, ...]
+
+
+class TrainerPredictor:
+    """One session: an open data set, a collection, and the generators."""
+
+    def __init__(
+        self, data_set: DataSet, *, seed: int = 42, autosave_root: Path | None = None
+    ) -> None:
+        """Begin a session with an empty collection.
+
+        Args:
+            data_set: what is trained and drawn from.
+            seed: 0 or more; the whole session repeats with the same seed.
+            autosave_root: where finished entries are kept until saved; None is the user's state
+                folder.
+        """
+        self.data_set = data_set
+        self.seed = seed
+        self.collection = ModelCollection(data_set.classes)
+        self.autosave = Autosave(autosave_root or default_root())
+        self.has_unsaved_entries = False
+        self._random = np.random.default_rng(seed)
+        self._generators: dict[tuple[str, str], ImageGenerator] = {}
+        self._networks: dict[str, tuple[Entry, Any]] = {}
+
+    def train(
+        self,
+        hyperparameter_file: Path,
+        training_parameter_file: Path,
+        *,
+        retrain: bool,
+        observer: TrainingObserver,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train the variants of a file; each finished entry is kept on disk at once.
+
+        Args:
+            hyperparameter_file: text file with variants.
+            training_parameter_file: text file with training parameters.
+            retrain: train also what is in the collection already.
+            observer: is told how it goes.
+            should_stop: asked after each few batches.
+
+        Raises:
+            HyperparameterError: a file is wrong; nothing was trained.
+            CollectionError: an entry could not be written; it is in memory all the same.
+            cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
+        """
+        variants, parameters = self.read_settings(hyperparameter_file, training_parameter_file)
+        train(
+            self.collection,
+            variants,
+            parameters,
+            self.data_set,
+            seed=self.seed,
+            retrain=retrain,
+            observer=observer,
+            keep=self._keep,
+            should_stop=should_stop,
+        )
+
+    def read_settings(
+        self, hyperparameter_file: Path, training_parameter_file: Path
+    ) -> tuple[tuple[network_layers.Variant, ...], hyperparameters.TrainingParameters]:
+        """Read and check both text files; see `hyperparameters`.
+
+        Raises:
+            HyperparameterError: one or both are wrong; every problem of both is named.
+        """
+        problems = []
+        try:
+            variants = hyperparameters.read_model_hyperparameters(hyperparameter_file)
+        except UserError as error:
+            problems.append(error)
+        try:
+            parameters = hyperparameters.read_training_parameters(training_parameter_file)
+        except UserError as error:
+            problems.append(error)
+        if problems:
+            raise type(problems[0])("\n".join(str(problem) for problem in problems))
+        return variants, parameters
+
+    def _keep(self) -> None:
+        self.has_unsaved_entries = True
+        self.autosave.keep(self.collection)
+
+    def predict(self, generator: str, character: str) -> Prediction:
+        """Draw a character and read it with the best network.
+
+        Args:
+            generator: one of `image_generator.GENERATORS`.
+            character: one of the data set's, or a letter that shares a class with its capital.
+
+        Raises:
+            UserError: no network, no such generator, or no such character.
+        """
+        class_index, stands_for = self.data_set.class_of(character)
+        best = self.collection.best()
+        if best is None:
+            raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        drawing = self._generator(generator, best).draw(class_index)
+        probabilities = self._read(best, drawing.image[np.newaxis])[0]
+        order = np.argsort(-probabilities, kind="stable")
+        return Prediction(
+            asked=character,
+            stands_for=stands_for,
+            drawing=drawing,
+            entry=best,
+            number=self.collection.entries.index(best),
+            likeliest=tuple(
+                Likely(self.collection.classes[index], float(probabilities[index]))
+                for index in order
+            ),
+        )
+
+    def _generator(self, name: str, reader: Entry) -> ImageGenerator:
+        key = (name, reader.data.fingerprint)
+        if key not in self._generators:
+            self._generators[key] = make_generator(
+                name, self.data_set, self._random, self.collection.keys_of(reader)
+            )
+        return self._generators[key]
+
+    def _read(self, entry: Entry, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        import cnn_model
+
+        return cnn_model.predict(self._network(entry), images)
+
+    def _network(self, entry: Entry) -> keras.Model:
+        kept = self._networks.get(entry.identity)
+        if kept is None or kept[0] is not entry:
+            kept = entry, network_of(entry, len(self.collection.classes))
+            self._networks[entry.identity] = kept
+        return kept[1]
+
+    def save(self, folder: Path) -> Path | None:
+        """Save the collection.
+
+        Args:
+            folder: a new or empty folder, or one with a collection.
+
+        Returns:
+            A copy of the collection that was in the folder, where it had entries that are not in
+            the one that takes its place; else None.
+
+        Raises:
+            CollectionError: there is nothing to save, or it cannot be saved; what was in the
+                folder is unchanged.
+        """
+        if not self.collection.entries:
+            raise CollectionError("there is nothing to save yet: use Train or Load first")
+        copy = self._keep_copy(folder)
+        save_collection(self.collection, folder)
+        self.autosave.collection_saved(folder)
+        self.has_unsaved_entries = False
+        return copy
+
+    def _keep_copy(self, folder: Path) -> Path | None:
+        try:
+            replaced = load_collection(folder)
+        except CollectionError:
+            return None  # whatever may not be written over, `save_collection` refuses
+        kept = {entry.identity for entry in self.collection.entries}
+        if replaced.classes == self.collection.classes and kept.issuperset(
+            entry.identity for entry in replaced.entries
+        ):
+            return None
+        copy = unused_path(folder.with_name(folder.resolve().name + "-before"))
+        try:
+            shutil.copytree(folder, copy)
+        except (OSError, shutil.Error) as error:
+            shutil.rmtree(copy, ignore_errors=True)
+            raise CollectionError(
+                f"{folder} holds other entries, and a copy of them cannot be kept in {copy}: "
+                f"{error}; nothing was changed"
+            ) from error
+        return copy
+
+    def load(self, folder: Path) -> None:
+        """Load a collection in place of the one in memory.
+
+        Args:
+            folder: written by `save`.
+
+        Raises:
+            CollectionError: the folder is wrong, or made for other classes; the collection in
+                memory is unchanged.
+        """
+        loaded = load_collection(folder)
+        if loaded.classes != self.data_set.classes:
+            raise CollectionError(
+                f"{folder} tells {len(loaded.classes)} characters apart "
+                f"({' '.join(loaded.classes)}), but the open data set has "
+                f"{len(self.data_set.classes)} ({' '.join(self.data_set.classes)}); "
+                "open a data set with the same ones (see --keep-digits)"
+            )
+        self.collection = loaded
+        self.autosave.collection_loaded(folder)
+        self.has_unsaved_entries = self.autosave.folder is not None
+        self._networks.clear()
+        self._generators.clear()
+
+    def evaluate(
+        self, path: Path | None, *, show: Callable[[int, int], None] = lambda done, all_: None
+    ) -> Evaluation:
+        """Score every entry on labelled images.
+
+        Args:
+            path: a data set, all of whose images are used; None is the open one's test split.
+            show: told how many entries are done, and of how many.
+
+        Raises:
+            UserError: no network, or the data set cannot be used.
+        """
+        best = self.collection.best()
+        if best is None:
+            raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        name, images, labels = self._images_to_evaluate(path)
+        keys = overlap.image_keys(images)
+        seen = {
+            fingerprint: np.isin(keys, used)
+            for fingerprint, used in self.collection.images_used.items()
+        }
+        scores = []
+        matrix = np.empty((0, 0), np.int64)
+        for number, entry in enumerate(self.collection.entries):
+            show(number, len(self.collection.entries))
+            probabilities = self._read(entry, images)
+            new = ~seen[entry.data.fingerprint]
+            scores.append(
+                EntryScore(
+                    number,
+                    recognition.score(probabilities, labels),
+                    recognition.score(probabilities[new], labels[new]) if new.any() else None,
+                )
+            )
+            if entry is best:
+                matrix = recognition.confusion_matrix(
+                    probabilities.argmax(axis=1), labels, len(self.collection.classes)
+                )
+        return Evaluation(
+            name=name,
+            scores=tuple(scores),
+            best=self.collection.entries.index(best),
+            confusion=matrix,
+            confused=recognition.most_confused(matrix),
+            classes=self.collection.classes,
+        )
+
+    def _images_to_evaluate(
+        self, path: Path | None
+    ) -> tuple[str, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        if path is None:
+            images, labels = self.data_set.subset("test")
+            return f"the test split of {self.data_set.source.name}", images, labels.astype(np.int64)
+        has_digits = any(name.isdigit() for name in self.collection.classes)
+        labelled = read_labelled_images(path, keep_digits=has_digits)
+        if not len(labelled.images):
+            raise DataError(f"{path} has no images of the collection's characters")
+        classes = np.array([self._class_number(name, path) for name in labelled.classes])
+        return f"all images of {path.name}", labelled.images, classes[labelled.labels]
+
+    def _class_number(self, character: str, path: Path) -> int:
+        try:
+            return self.data_set.class_of(character)[0]
+        except DataError as error:
+            raise DataError(
+                f"{path} has the character {character!r}, which the collection cannot tell apart; "
+                f"it knows {' '.join(self.collection.classes)}"
+            ) from error
+
+
+def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
+    """Draw the confusion matrix of the best entry into a new PNG file in a folder.
+
+    Returns:
+        The file's path; nothing that was there is written over.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    from evaluation.plots import plot_confusion_matrix  # Matplotlib takes a while to import
+
+    path = unused_path(folder / "confusion-matrix.png")
+    score = evaluation.scores[evaluation.best].score
+    title = (
+        f"Entry {evaluation.best} on {evaluation.name}: "
+        f"accuracy {score.accuracy:.2%} of {score.images:,} images"
+    )
+    try:
+        plot_confusion_matrix(evaluation.confusion, evaluation.classes, title, path)
+    except OSError as error:
+        raise UserError(
+            f"the confusion matrix cannot be written to {path}: {error.strerror or error}"
+        ) from error
+    return path
+
+
+def unused_path(path: Path) -> Path:
+    """The path, or, where something is there already, the first free one with a number added."""
+    number = 1
+    free = path
+    while free.exists() or free.is_symlink():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
