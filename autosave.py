@@ -6,12 +6,13 @@ meet. A folder that is still there at the next start holds work that nobody save
 
 from __future__ import annotations
 
-import os
+import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from collection_folder import FILE_NAME, remove_collection, save_collection
+from errors import CollectionError
 from model_collection import ModelCollection
 
 
@@ -49,9 +50,19 @@ class Autosave:
             CollectionError: it cannot be written.
         """
         if self.folder is None:
-            now = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-            self.folder = self.root / f"{now}-{os.getpid()}"
+            self.folder = self._new_folder()
         save_collection(collection, self.folder)
+
+    def _new_folder(self) -> Path:
+        """A folder of this session alone, also where one process has several sessions."""
+        now = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f"{now}-", dir=self.root))
+        except OSError as error:
+            raise CollectionError(
+                f"finished entries cannot be kept in {self.root}: {error.strerror or error}"
+            ) from error
 
     def collection_loaded(self, folder: Path) -> None:
         """Another collection is in memory now; what was kept stays for the next start."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import io
 import json
@@ -28,7 +29,7 @@ import network_layers
 from errors import CollectionError
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, EpochScores, ModelCollection, Weights
-from network_layers import Variant
+from network_layers import Variant, WeightArray
 
 if TYPE_CHECKING:
     import h5py
@@ -63,7 +64,8 @@ def save_collection(collection: ModelCollection, folder: Path) -> None:
         _write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
     except OSError as error:
         for path in new:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
         raise CollectionError(
             f"the collection cannot be saved in {folder}: {error.strerror or error}; "
             "what was there before is unchanged"
@@ -95,17 +97,28 @@ def load_collection(folder: Path) -> ModelCollection:
             raise _Problem("'entries' must be a list")
         used = _mapping(document.get("images_used"), "'images_used'")
         images_used = {
-            _text(fingerprint, "a fingerprint"): _read_keys(folder, _mapping(about, "images used"))
+            _text(fingerprint, "a fingerprint"): _read_keys(folder, about)
             for fingerprint, about in used.items()
         }
         collection = ModelCollection(classes, [], images_used)
+        # Entries with the same weights share them, so memory is bounded by what is on disk.
+        read_weights = functools.cache(functools.partial(_read_weights, folder))
         for number, given in enumerate(entries):
             with _within(f"entry {number}"):
-                collection.entries.append(_read_entry(folder, given, collection))
+                collection.entries.append(_read_entry(given, collection, read_weights))
         identities = {entry.identity for entry in collection.entries}
         if len(identities) != len(collection.entries):
             raise _Problem("two entries have the same layers and training parameters")
     return collection
+
+
+def holds_collection(folder: Path) -> bool:
+    """Whether a folder has a collection, of which parts may be damaged."""
+    try:
+        _read_document(folder)
+    except CollectionError:
+        return False
+    return True
 
 
 def remove_collection(folder: Path) -> None:
@@ -214,8 +227,9 @@ def _holds(path: Path, content: bytes) -> bool:
 
 def _write_atomically(path: Path, content: bytes) -> None:
     part = path.with_name(path.name + TEMPORARY_SUFFIX)
+    part.unlink(missing_ok=True)  # what a killed session left; never written through a link
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -229,18 +243,22 @@ def _write_atomically(path: Path, content: bytes) -> None:
 def _files_to_replace(folder: Path) -> set[str]:
     """Names of a folder's collection files; refuses a folder that holds other things."""
     try:
-        if folder.exists() and not folder.is_dir():
-            raise CollectionError(f"{folder} is a file; give a folder for the collection")
-        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    except OSError as error:
-        raise CollectionError(f"{folder} cannot be used: {error.strerror or error}") from error
+        names = set(os.listdir(folder))
+    except FileNotFoundError:
+        names = set()
+    except NotADirectoryError as error:
+        raise CollectionError(f"{folder} is a file; give a folder for the collection") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL or a lone surrogate
+        reason = getattr(error, "strerror", None) or error
+        raise CollectionError(f"{str(folder)!r} cannot be used: {reason}") from error
     own = {
         name
         for name in names
         if WEIGHTS_NAME.fullmatch(name.removesuffix(TEMPORARY_SUFFIX))
         or IMAGES_NAME.fullmatch(name.removesuffix(TEMPORARY_SUFFIX))
+        or name == FILE_NAME + TEMPORARY_SUFFIX
     }
-    if names - own and FILE_NAME not in names and names != {FILE_NAME + TEMPORARY_SUFFIX}:
+    if names - own and FILE_NAME not in names:
         raise CollectionError(
             f"{folder} holds other things and no collection; give a new or an empty folder"
         )
@@ -299,21 +317,33 @@ def _read_file(path: Path, most: int) -> bytes:
         return path.read_bytes()
 
 
-def _read_content(folder: Path, given: Any, pattern: re.Pattern[str], most: int) -> bytes:
+def _file_named(given: Any, pattern: re.Pattern[str]) -> tuple[str, str]:
+    """Name and SHA-256 of a file, as an entry names it."""
     about = _mapping(given, "a file")
     name = about.get("file")
     if not isinstance(name, str) or not pattern.fullmatch(name):
         raise _Problem(f"{str(name)[:80]!r} is not the name of a file in this folder")
+    digest = about.get("sha256")
+    if not isinstance(digest, str):
+        raise _Problem(f"the SHA-256 of {name} is missing")
+    return name, digest
+
+
+def _read_content(folder: Path, name: str, digest: str, most: int) -> bytes:
     try:
         content = _read_file(folder / name, most)
     except OSError as error:
         raise _Problem(f"{name} cannot be read: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != about.get("sha256"):
+    if hashlib.sha256(content).hexdigest() != digest:
         raise _Problem(f"{name} is not what was saved: its SHA-256 differs")
     return content
 
 
-def _read_entry(folder: Path, given: Any, collection: ModelCollection) -> Entry:
+def _read_entry(
+    given: Any,
+    collection: ModelCollection,
+    read_weights: Callable[[str, str, tuple[WeightArray, ...]], Weights],
+) -> Entry:
     about = _mapping(given, "an entry")
     layers = _read_layers(about.get("layers"))
     parameters, problems = hyperparameters.training_parameters_from_dictionary(
@@ -338,7 +368,10 @@ def _read_entry(folder: Path, given: Any, collection: ModelCollection) -> Entry:
             _text(name, "a library"): _text(version, "a version")
             for name, version in _mapping(about.get("versions"), "'versions'").items()
         },
-        weights=_read_weights(folder, about.get("weights"), layers, len(collection.classes)),
+        weights=read_weights(
+            *_file_named(about.get("weights"), WEIGHTS_NAME),
+            network_layers.weight_arrays(layers, len(collection.classes)),
+        ),
     )
     if entry.data.fingerprint not in collection.images_used:
         raise _Problem("the images it was trained on are not listed")
@@ -360,11 +393,12 @@ def _read_layers(given: Any) -> Variant:
     return tuple(layers)
 
 
-def _read_weights(folder: Path, given: Any, layers: Variant, class_count: int) -> Weights:
+def _read_weights(folder: Path, name: str, digest: str, arrays: tuple[WeightArray, ...]) -> Weights:
     """Arrays of a weights file that has exactly the arrays that the layers need."""
-    arrays = network_layers.weight_arrays(layers, class_count)
-    most = 4 * sum(array.size for array in arrays) + 10_000 * (len(arrays) + 1)
-    content = _read_content(folder, given, WEIGHTS_NAME, most)
+    values = sum(array.size for array in arrays)
+    content = _read_content(folder, name, digest, 4 * values + 10_000 * (len(arrays) + 1))
+    if len(content) < 2 * values:
+        raise _Problem(f"{name} has {len(content):,} bytes, too few for {values:,} weights")
     import h5py
 
     try:
@@ -394,17 +428,21 @@ def _read_array(file: h5py.File, path: str, shape: tuple[int, ...]) -> npt.NDArr
         raise _Problem(
             f"the weights {path!r} are {array.dtype} {array.shape}, not of shape {shape}"
         )
+    # Neither packed nor left out: what is read takes no more memory than the file has bytes.
+    if array.chunks is not None or array.id.get_storage_size() != array.nbytes:
+        raise _Problem(f"the weights {path!r} are not stored as plain values")
     values: npt.NDArray[np.floating] = array[()]
     if not np.isfinite(values).all():
         raise _Problem(f"the weights {path!r} hold values that are not numbers")
     return values
 
 
-def _read_keys(folder: Path, about: dict[str, Any]) -> npt.NDArray[np.uint64]:
-    content = _read_content(folder, about, IMAGES_NAME, 8 * 10_000_000)
+def _read_keys(folder: Path, about: Any) -> npt.NDArray[np.uint64]:
+    content = _read_content(folder, *_file_named(about, IMAGES_NAME), 8 * 10_000_000)
     try:
         keys = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError, SyntaxError) as error:
+    # NumPy answers a damaged file with many kinds of error, such as BadZipFile and TokenError.
+    except Exception as error:
         raise _Problem("the list of images used cannot be read") from error
     if not isinstance(keys, np.ndarray) or keys.ndim != 1 or keys.dtype != np.dtype("<u8"):
         raise _Problem("the list of images used is not a list of keys")

@@ -130,7 +130,10 @@ TRAINING_CHECKS: Mapping[str, Check] = {
 
 
 def _quote(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write out a number of thousands of digits
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -318,7 +321,7 @@ def _literal(node: ast.expr, where: str, problems: list[str]) -> Any:
             return _WRONG
     try:
         return ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError):
+    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         problems.append(
             f"line {node.lineno}{where}: {_source(node)} is not a plain value; only numbers, "
             "texts, tuples, lists and dictionaries may stand here"
@@ -355,7 +358,7 @@ def _parse(path: Path, expected: str) -> ast.expr:
         ) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise HyperparameterError(
-            f"{path} cannot be read as {expected}: {error or 'it is nested too deeply'}"
+            f"{path} cannot be read as {expected}: {str(error) or 'it is nested too deeply'}"
         ) from error
 
 

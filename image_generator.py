@@ -40,6 +40,9 @@ class ImageGenerator(Protocol):
 
         Returns:
             Another image at each call.
+
+        Raises:
+            UserError: there is nothing to draw it from.
         """
 
 
@@ -65,21 +68,30 @@ class BasicGenerator:
         self._random = random
         self._images_used = images_used
         self._waiting: dict[int, list[tuple[int, bool]]] = {}
+        self._last: dict[int, int] = {}
 
     def draw(self, class_index: int) -> Drawing:
         """Pick an image of a class; see `ImageGenerator.draw`."""
         if not self._waiting.get(class_index):
             self._waiting[class_index] = self._shuffled_rows(class_index)
         row, held_out = self._waiting[class_index].pop()
+        self._last[class_index] = row
         return Drawing(self._data_set.images[row], held_out)
 
     def _shuffled_rows(self, class_index: int) -> list[tuple[int, bool]]:
         rows = self._data_set.splits.generator
         rows = rows[self._data_set.labels[rows] == class_index]
+        if not len(rows):
+            raise UserError(
+                f"the generator split has no image of {self._data_set.classes[class_index]!r}"
+            )
         seen = overlap.were_seen(self._data_set.images[rows], self._images_used)
         held_out = not seen.all()
         chosen = rows[~seen] if held_out else rows
-        return [(int(row), held_out) for row in self._random.permutation(chosen)]
+        order = [int(row) for row in self._random.permutation(chosen)]
+        if order[-1] == self._last.get(class_index):  # never the same picture twice running
+            order.reverse()
+        return [(row, held_out) for row in order]
 
 
 def make_generator(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 import hyperparameters
 from data_parser import DataSet
+from errors import HyperparameterError
 from evaluation import overlap
 from evaluation.recognition import Score, score
 from hyperparameters import TrainingParameters
@@ -139,6 +140,10 @@ class ModelCollection:
         return self.images_used[entry.data.fingerprint]
 
 
+class TrainingDiverged(Exception):
+    """A training ended with weights or losses that are no finite numbers."""
+
+
 class TrainingObserver(Protocol):
     """What someone who watches a training is told."""
 
@@ -182,7 +187,10 @@ def train(
 
     Raises:
         cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
+        HyperparameterError: after all others were trained, variants that did not make a network
+            because their weights grew without bound; each is named.
     """
+    diverged = []
     keys = overlap.image_keys(_chosen_on(data_set))
     for number, layers in enumerate(variants):
         present = collection.find(hyperparameters.identity(layers, parameters))
@@ -190,10 +198,22 @@ def train(
             observer.variant_skipped(number, present)
             continue
         observer.variant_started(number, len(variants), layers)
-        entry = train_entry(layers, parameters, data_set, seed, observer.progressed, should_stop)
+        try:
+            entry = train_entry(
+                layers, parameters, data_set, seed, observer.progressed, should_stop
+            )
+        except TrainingDiverged:
+            diverged.append(str(number))
+            continue
         collection.add(entry, keys)
         keep()
         observer.variant_finished(number, entry)
+    if diverged:
+        rate = parameters.learning_rate
+        raise HyperparameterError(
+            f"not in the collection, since the weights grew without bound: variant "
+            f"{', '.join(diverged)}; try a 'learning_rate' below {rate or 'the default one'}"
+        )
 
 
 def _chosen_on(data_set: DataSet) -> npt.NDArray[np.uint8]:
@@ -225,6 +245,7 @@ def train_entry(
 
     Raises:
         cnn_model.TrainingStopped: `should_stop` said so.
+        TrainingDiverged: the weights or the losses are no longer finite.
     """
     import keras
 
@@ -238,6 +259,11 @@ def train_entry(
     fitted = cnn_model.fit_network(
         network, images, parameters, seed, show=show, should_stop=should_stop
     )
+    losses = [loss for epoch in fitted.epochs for loss in (epoch.loss, epoch.validation_loss)]
+    if not np.isfinite(losses).all() or not all(
+        np.isfinite(array).all() for array in cnn_model.get_weights(network)
+    ):
+        raise TrainingDiverged
     weights, validation = _smallest_weights(network, data_set)
     return Entry(
         layers=layers,
@@ -259,11 +285,16 @@ def train_entry(
 
 
 def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights, Score]:
-    """Weights in half precision, unless that costs validation accuracy; left in the network."""
+    """Weights in half precision, unless that costs range or validation accuracy.
+
+    The ones that are returned are left in the network.
+    """
     import cnn_model
 
     full = cnn_model.get_weights(network)
     full_score = score_split(network, data_set, "validation")
+    if max(float(np.abs(array).max()) for array in full) > np.finfo(np.float16).max:
+        return full, full_score
     half = cnn_model.to_half_precision(full)
     cnn_model.set_weights(network, half)
     half_score = score_split(network, data_set, "validation")
@@ -294,7 +325,8 @@ def network_of(entry: Entry, class_count: int) -> keras.Model:
 def origin_of(data_set: DataSet) -> DataOrigin:
     """Where an entry that is trained on this data set comes from."""
     return DataOrigin(
-        name=data_set.source.name,
+        # A file's name may hold what no terminal should be sent.
+        name="".join(c if c.isprintable() else "?" for c in data_set.source.name),
         fingerprint=data_set.fingerprint,
         split_by=data_set.split_by,
         seed=data_set.seed,

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from data_formats.problems import one_line, shown
 from data_parser import LabelledImages, read_labelled_images, write_mat
 from errors import DataError, UserError
 
@@ -121,7 +122,7 @@ def _quotas(
     wanted = int(available.min()) if per_class is None else per_class
     if wanted < 1:
         raise DataError(f"--per-class is {wanted}, not a whole number from 1 up")
-    return np.minimum(available, wanted)
+    return np.minimum(available, min(wanted, int(available.max())))
 
 
 def _even_quotas(available: Counts, total: int) -> Counts:
@@ -143,24 +144,25 @@ def _even_quotas(available: Counts, total: int) -> Counts:
 
 def _check_target(source: Path, target: Path, force: bool) -> None:
     """Refuse a target that cannot or must not be written, before any work is done."""
+    named = shown(target)
     try:
         if _same_file(source, target):
-            raise DataError(f"{target}: is the source itself; name another file for the copy")
+            raise DataError(f"{named}: is the source itself; name another file for the copy")
         if target.is_dir():
-            raise DataError(f"{target}: is a folder; name a file in it for the copy")
+            raise DataError(f"{named}: is a folder; name a file in it for the copy")
         if os.path.lexists(target) and not force:
-            raise DataError(f"{target}: exists already; name a new file, or replace it by --force")
+            raise DataError(f"{named}: exists already; name a new file, or replace it by --force")
         if not target.parent.is_dir():
-            raise DataError(f"{target}: there is no folder {target.parent}; make it first")
+            raise DataError(f"{named}: there is no folder {shown(target.parent)}; make it first")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{str(target)!r}: cannot be written: {reason}") from error
+        raise DataError(f"{named}: cannot be written: {reason}") from error
 
 
 def _same_file(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.samefile(other)
-    return one.resolve() == other.resolve()
+    return os.path.realpath(one) == os.path.realpath(other)  # resolve() fails on a ring of links
 
 
 def _write(source: LabelledImages, rows: Counts, target: Path) -> None:
@@ -184,7 +186,7 @@ def _report(source: LabelledImages, rows: Counts, options: argparse.Namespace) -
     if options.total is not None:  # a remainder makes even shares differ by one
         level = max(level - 1, -(-options.total // len(counts)) - 1)
     lines = [
-        f"{options.target}: {len(source.classes)} classes, {(~in_test).sum()} training and "
+        f"{shown(options.target)}: {len(source.classes)} classes, {(~in_test).sum()} training and "
         f"{in_test.sum()} test images"
     ]
     short = [f"{source.classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < level)]
@@ -197,7 +199,7 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence like all others."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(message)
+        raise UserError(one_line(message))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import hyperparameters
 import network_layers
 from autosave import Autosave, default_root
-from collection_folder import load_collection, save_collection
+from collection_folder import holds_collection, load_collection, save_collection
 from data_parser import DataSet, read_labelled_images
 from errors import CollectionError, DataError, UserError
 from evaluation import overlap, recognition
@@ -138,7 +138,8 @@ class TrainerPredictor:
             should_stop: asked after each few batches.
 
         Raises:
-            HyperparameterError: a file is wrong; nothing was trained.
+            HyperparameterError: a file is wrong, and nothing was trained; or some variants' weights
+                grew without bound, and all others were trained.
             CollectionError: an entry could not be written; it is in memory all the same.
             cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
         """
@@ -237,7 +238,8 @@ class TrainerPredictor:
 
         Returns:
             A copy of the collection that was in the folder, where it had entries that are not in
-            the one that takes its place; else None.
+            the one that takes its place (trained on other data or by another seed counts as
+            another entry), or could not be read; else None.
 
         Raises:
             CollectionError: there is nothing to save, or it cannot be saved; what was in the
@@ -255,15 +257,18 @@ class TrainerPredictor:
         try:
             replaced = load_collection(folder)
         except CollectionError:
-            return None  # whatever may not be written over, `save_collection` refuses
-        kept = {entry.identity for entry in self.collection.entries}
-        if replaced.classes == self.collection.classes and kept.issuperset(
-            entry.identity for entry in replaced.entries
-        ):
-            return None
-        copy = unused_path(folder.with_name(folder.resolve().name + "-before"))
+            if not holds_collection(folder):
+                return None  # whatever may not be written over, `save_collection` refuses
+        else:
+            kept = {_trained_as(entry) for entry in self.collection.entries}
+            if replaced.classes == self.collection.classes and kept.issuperset(
+                _trained_as(entry) for entry in replaced.entries
+            ):
+                return None
+        resolved = folder.resolve()
+        copy = unused_path(resolved.with_name(resolved.name + "-before"))
         try:
-            shutil.copytree(folder, copy)
+            shutil.copytree(resolved, copy, symlinks=True)
         except (OSError, shutil.Error) as error:
             shutil.rmtree(copy, ignore_errors=True)
             raise CollectionError(
@@ -364,6 +369,11 @@ class TrainerPredictor:
                 f"{path} has the character {character!r}, which the collection cannot tell apart; "
                 f"it knows {' '.join(self.collection.classes)}"
             ) from error
+
+
+def _trained_as(entry: Entry) -> tuple[str, str, int]:
+    """What two entries share that only differ by when they were trained."""
+    return entry.identity, entry.data.fingerprint, entry.seed
 
 
 def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:

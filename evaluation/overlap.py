@@ -6,6 +6,8 @@ a collection remember its images in 8 bytes each, without keeping the images.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,7 +26,7 @@ def image_keys(images: npt.NDArray[np.uint8]) -> Keys:
     Returns:
         uint64 (N,).
     """
-    rows = np.ascontiguousarray(images).reshape(len(images), -1)
+    rows = np.ascontiguousarray(images).reshape(len(images), math.prod(images.shape[1:]))
     words = rows.view("<u8")
     # A fixed stream: the keys are stored, so they must never depend on the session's seed.
     factors = np.random.Generator(np.random.PCG64(20170217)).integers(

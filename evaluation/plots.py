@@ -33,14 +33,15 @@ def plot_confusion_matrix(
     totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     picture = axes.imshow(matrix / totals, cmap="Blues", vmin=0, vmax=1)
     ticks = np.arange(len(classes))
-    axes.set_xticks(ticks, classes, fontsize=8)
-    axes.set_yticks(ticks, classes, fontsize=8)
+    # Texts are shown as they are: a '$' begins no formula.
+    axes.set_xticks(ticks, classes, fontsize=8, parse_math=False)
+    axes.set_yticks(ticks, classes, fontsize=8, parse_math=False)
     axes.tick_params(top=True, labeltop=True)
     for row, column in zip(*np.nonzero(matrix), strict=True):
         if row != column:
             axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=5)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=10, parse_math=False)
     figure.colorbar(picture, ax=axes, shrink=0.6, label="share of the label's images")
     figure.savefig(path, dpi=150, format="png")

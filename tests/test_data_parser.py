@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
 import data_parser
+from data_formats import nist_layout
 from errors import DataError
 
 CLASSES = ("7", "A", "b")
@@ -106,9 +108,6 @@ def refusal(path: Path, **options: Any) -> str:
     return message
 
 
-# ------------------------------------------------------------------------------ reading
-
-
 @pytest.mark.parametrize("write", [classic, v73])
 def test_images_stand_upright_with_their_labels(tmp_path: Path, write: Any) -> None:
     read = data_parser.read_labelled_images(write(tmp_path / "a.mat"))
@@ -191,9 +190,6 @@ def test_importing_the_module_costs_only_numpy() -> None:
     assert done.stdout.strip() == "set()"
 
 
-# ------------------------------------------------------------------------------ splits
-
-
 def splits_of(counts: list[int], seed: int = 1, in_test: Any = None, by_file: bool = False) -> Any:
     labels = np.repeat(np.arange(len(counts)), counts)
     in_test = np.zeros(len(labels), bool) if in_test is None else in_test
@@ -252,9 +248,6 @@ def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
     assert "-1" in refusal(classic(tmp_path / "a.mat"), seed=-1)
 
 
-# ------------------------------------------------------------------------------ data sets
-
-
 def test_a_data_set_says_how_it_was_split(tmp_path: Path) -> None:
     path = classic(tmp_path / "a.mat")
     data_set = data_parser.open_data_set(path, seed=7, keep_digits=True)
@@ -286,14 +279,32 @@ def test_a_character_is_found_by_itself_or_by_its_other_case(tmp_path: Path) -> 
     assert data_set.class_of("B") == (1, "b")
 
 
-@pytest.mark.parametrize("character", ["c", "", "AB", "\n", "ß"])
-def test_an_unknown_character_is_told_which_there_are(tmp_path: Path, character: str) -> None:
+@pytest.mark.parametrize(
+    ("character", "said"),
+    [
+        ("c", "the data set has no character 'c'; it has A b"),
+        ("\0", "the data set has no character '?'; it has A b"),
+        ("ß", "the data set has no character 'ß'; it has A b"),
+        ("", "ask the data set for one character, not for an empty text; it has A b"),
+        ("AB", "ask the data set for one character, not for 'AB'; it has A b"),
+        ("e\u0301", "ask the data set for one character, not for 'e\u0301'; it has A b"),
+        ("A\nb", "ask the data set for one character, not for 'A b'; it has A b"),
+    ],
+)
+def test_what_is_no_class_is_told_which_there_are(
+    tmp_path: Path, character: str, said: str
+) -> None:
     data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
-    with pytest.raises(DataError, match="it has A b"):
+    with pytest.raises(DataError) as caught:
         data_set.class_of(character)
+    assert str(caught.value) == said
 
 
-# ------------------------------------------------------------------------------ writing
+def test_the_message_on_a_long_text_stays_short(tmp_path: Path) -> None:
+    data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    with pytest.raises(DataError) as caught:
+        data_set.class_of("AB\n" * 10_000)
+    assert len(str(caught.value)) < 400
 
 
 def test_an_npz_file_gives_back_the_data_set(tmp_path: Path) -> None:
@@ -360,9 +371,6 @@ def test_writing_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
         data_parser.write_npz(data_set, tmp_path / "no" / "b.npz")
 
 
-# ------------------------------------------------------------------------------ bad files
-
-
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "a.mat")
 
@@ -422,7 +430,7 @@ def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise MemoryError
 
     path = classic(tmp_path / "a.mat")
-    monkeypatch.setattr(data_parser, "stand_upright", too_big)
+    monkeypatch.setattr(nist_layout, "stand_upright", too_big)
     assert "not enough memory" in refusal(path)
 
 
@@ -513,22 +521,77 @@ def test_a_single_class_is_refused(tmp_path: Path) -> None:
     assert "one class only, 'x'" in refusal(classic(tmp_path / "a.mat", mapping=mapping))
 
 
-# ------------------------------------------------------------------------------ hostile files
+def mat_element(kind: int, content: bytes, order: str = "<") -> bytes:
+    return struct.pack(order + "II", kind, len(content)) + content + bytes(-len(content) % 8)
 
 
-def mat_element(kind: int, content: bytes) -> bytes:
-    return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
-
-
-def mat_header(kind: int, shape: tuple[int, ...], name: bytes = b"") -> bytes:
-    shape_bytes = struct.pack(f"<{len(shape)}i", *shape)
-    flags = mat_element(6, struct.pack("<II", kind, 0))
-    return flags + mat_element(5, shape_bytes) + mat_element(1, name)
+def mat_header(kind: int, shape: tuple[int, ...], name: bytes = b"", order: str = "<") -> bytes:
+    shape_bytes = struct.pack(f"{order}{len(shape)}i", *shape)
+    flags = mat_element(6, struct.pack(order + "II", kind, 0), order)
+    return flags + mat_element(5, shape_bytes, order) + mat_element(1, name, order)
 
 
 def mat_file(path: Path, variable: bytes) -> Path:
     path.write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + variable)
     return path
+
+
+def mat_variable(value: Any, order: str, name: bytes = b"") -> bytes:
+    """A dict as a struct, an array as an array of numbers; bytes are taken as they are."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, dict):  # the names' width is packed: small elements share their tag's word
+        width = struct.pack(order + "Ii", 4 << 16 | 5, 8)
+        names = b"".join(field.encode().ljust(8, b"\0") for field in value)
+        content = mat_header(2, (1, 1), name, order) + width + mat_element(1, names, order)
+        content += b"".join(mat_variable(inner, order) for inner in value.values())
+        return mat_element(14, content, order)
+    matlab_class, kind = {"u1": (9, 2), "u2": (11, 4), "i4": (12, 5), "f8": (6, 9)}[
+        value.dtype.str[1:]
+    ]
+    numbers = value.astype(value.dtype.newbyteorder(order)).tobytes("F")
+    header = mat_header(matlab_class, value.shape, name, order)
+    return mat_element(14, header + mat_element(kind, numbers, order), order)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_big_endian_file_is_read_like_any_other(tmp_path: Path, compressed: bool) -> None:
+    fields = contents(mapping=np.array([[1, 65], [258, 66], [3, 67]], "f8"))
+    for part, dtype in (("train", "u2"), ("test", "f8")):
+        fields[part]["images"] = fields[part]["images"].astype(dtype)
+        labels = fields[part]["labels"].astype("i4")
+        fields[part]["labels"] = np.array([1, 258, 3], "i4")[labels]
+    variable = mat_variable(fields, ">", b"dataset")
+    if compressed:
+        packed = zlib.compress(variable)
+        variable = struct.pack(">II", 15, len(packed)) + packed
+    path = tmp_path / "a.mat"
+    path.write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI" + variable)
+    theirs = loadmat(path)["dataset"][0, 0]["train"][0, 0]["images"]
+    read = data_parser.read_labelled_images(path)
+    assert np.array_equal(as_rows(read.images[:30]), theirs)
+    assert np.array_equal(read.images, np.concatenate([images_of(30), images_of(12)]))
+    assert read.labels[:4].tolist() == [0, 1, 2, 0] and read.classes == ("A", "B", "C")
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((1,) * 100, "100 dimensions"), ((2**31 - 1,) * 16_000, "16000 dimensions")],
+)
+def test_an_array_of_many_dimensions_is_refused(
+    tmp_path: Path, shape: tuple[int, ...], said: str
+) -> None:
+    variable = mat_element(14, mat_header(2, shape, b"dataset"))
+    assert said in refusal(mat_file(tmp_path / "a.mat", variable))
+
+
+@pytest.mark.parametrize("shape", [(0, 2**31 - 1, 2**31 - 1, 2**31 - 1), (-1, -1), (2**21, 2**10)])
+def test_a_mat_array_of_an_impossible_shape_is_refused(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    images = mat_element(14, mat_header(6, shape) + mat_element(9, bytes(8)))
+    variable = mat_variable(contents(train_images=images), "<", b"dataset")
+    assert "claims the shape" in refusal(mat_file(tmp_path / "a.mat", variable))
 
 
 @pytest.mark.parametrize(("kind", "said"), [(1, "cell"), (3, "object"), (16, "function")])
@@ -563,6 +626,77 @@ def test_a_claim_that_nothing_stands_behind_is_refused(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["dataset/train"].create_dataset("images", (784, 30), "u1", chunks=(784, 30))
     assert "claims" in refusal(path)
+
+
+def give_attribute(path: Path, field: str, name: str, value: Any) -> Path:
+    with h5py.File(path, "r+") as file:
+        file[f"dataset/{field}"].attrs[name] = value
+    return path
+
+
+def test_an_empty_v73_array_is_known_by_its_attribute(tmp_path: Path) -> None:
+    sizes = np.array([[0, 784]], np.uint64)  # MATLAB keeps the sizes in place of the content
+    fields = contents(test_images=sizes, test_labels=np.array([[0, 1]], np.uint64))
+    path = v73(tmp_path / "a.mat", fields)
+    for field in ("test/images", "test/labels"):
+        give_attribute(path, field, "MATLAB_empty", np.uint8(1))
+    read = data_parser.read_labelled_images(path)
+    assert np.array_equal(read.images, images_of(30)) and not read.in_test.any()
+    give_attribute(path, "mapping", "MATLAB_empty", np.uint8(1))
+    assert "dataset.mapping has the shape (0, 0)" in refusal(path)
+
+
+@pytest.mark.parametrize("value", [np.array([0, 0]), "x", h5py.Empty("u1"), np.nan])
+def test_odd_attributes_do_no_harm(tmp_path: Path, value: Any) -> None:
+    for name in ("MATLAB_empty", "MATLAB_class"):
+        path = give_attribute(v73(tmp_path / "a.dat"), "train/labels", name, value)
+        check_mutated(path, path.read_bytes())
+
+
+@pytest.mark.parametrize("field", ["train/images", "train/labels", "mapping"])
+@pytest.mark.parametrize("name", ["char", "cell", "struct", "function_handle"])
+def test_a_v73_array_of_another_class_is_refused(tmp_path: Path, field: str, name: str) -> None:
+    path = v73(tmp_path / "a.mat")
+    for value in (np.bytes_(name.encode()), name):  # MATLAB writes bytes, h5py text
+        give_attribute(path, field, "MATLAB_class", value)
+        said = f"dataset.{field.replace('/', '.')} is a {name} array"
+        assert said in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["uint8", "double", "logical"])
+def test_v73_classes_of_numbers_are_read(tmp_path: Path, name: str) -> None:
+    path = give_attribute(
+        v73(tmp_path / "a.mat"), "train/labels", "MATLAB_class", np.bytes_(name.encode())
+    )
+    assert len(data_parser.read_labelled_images(path).images) == 42
+
+
+def test_v73_text_stored_as_numbers_is_refused(tmp_path: Path) -> None:
+    text = np.frombuffer("ABC".encode("utf-16-le"), "<u2").reshape(1, 3)  # as MATLAB stores it
+    path = v73(tmp_path / "a.mat", contents(mapping=text))
+    give_attribute(path, "mapping", "MATLAB_class", np.bytes_(b"char"))
+    give_attribute(path, "mapping", "MATLAB_int_decode", np.int32(2))
+    assert "dataset.mapping is a char array" in refusal(path)
+
+
+def test_v73_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
+    path = v73(tmp_path / "a.mat")
+    with h5py.File(path, "r+") as file:
+        file.move(b"dataset", b"d\xe9taset\n")
+    assert "no dataset but d?taset;" in refusal(path)
+
+
+def test_a_v73_array_deflated_twice_is_refused(tmp_path: Path) -> None:
+    path = v73(tmp_path / "a.mat", without("train.images"))
+    with h5py.File(path, "r+") as file:
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_chunk((784, 30))
+        properties.set_deflate(9)
+        properties.set_deflate(9)
+        space, group = h5py.h5s.create_simple((784, 30)), file["dataset/train"].id
+        images = h5py.h5d.create(group, b"images", h5py.h5t.NATIVE_UINT8, space, properties)
+        images.write(h5py.h5s.ALL, h5py.h5s.ALL, np.zeros((784, 30), "u1"))
+    assert "compressed in a way" in refusal(path)
 
 
 def test_links_to_other_files_are_refused(tmp_path: Path) -> None:
@@ -636,6 +770,116 @@ def test_an_npz_array_that_claims_more_than_is_there_is_refused(tmp_path: Path) 
     assert "claims" in refusal(path)
 
 
+def rezipped(path: Path, **changed: bytes) -> Path:
+    """A file of write_npz with the bytes of some arrays changed, checksums and sizes right."""
+    with zipfile.ZipFile(saved(path)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members |= {f"{name}.npy": content for name, content in changed.items()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def npy_header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode("latin-1")
+
+
+def images_header(shape: str) -> str:
+    return f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n"
+
+
+@pytest.mark.parametrize(
+    ("stored", "claimed"), [(zipfile.ZIP_STORED, 10**9), (zipfile.ZIP_DEFLATED, 2**40)]
+)
+def test_an_npz_bomb_is_refused_by_its_compression_ratio(
+    tmp_path: Path, stored: int, claimed: int
+) -> None:
+    """A directory that names a size which no deflated stream of that length can have."""
+    header = npy_header(images_header(f"({claimed // 784}, 28, 28)"))
+    path = rezipped(tmp_path / "a.npz", images=header + bytes(5000))
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", stored) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.getinfo("images.npy").file_size = claimed  # goes into the directory on closing
+    assert f"claims {claimed} bytes from" in refusal(path)
+
+
+def test_an_npz_bomb_of_zeros_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
+    """Deflate's real limit, 1032 to 1, is allowed; what the array may be is not exceeded."""
+    path = rezipped(
+        tmp_path / "a.npz", images=npy_header(images_header("(30, 9, 9)")) + bytes(2**26)
+    )
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("images.npy")
+        assert info.file_size > 900 * info.compress_size
+    tracemalloc.start()
+    try:
+        assert "claims the shape (30, 9, 9)" in refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.filterwarnings("ignore")  # numpy's, on what it takes for a file of Python 2
+@pytest.mark.parametrize(
+    "header",
+    [
+        images_header("(-1, -28, 28)"),
+        images_header(f"(0, {2**62}, {2**62})"),
+        images_header(f"({10**3000}, 28, 28)"),
+        images_header("(True, 28, 28)"),
+        images_header("(2000001, 0, 0)"),
+        images_header("(1, 28, 28)").replace("'|u1'", "()"),
+        images_header("(1, 28, 28)").replace("'|u1'", "[()]"),
+        images_header("(1, 28, 28)").replace("'|u1'", "'O'"),
+        images_header("(1, 28, 28)")[:-4],
+        "(" * 5000,
+        "-" * 9000 + "1",
+        "'" * 3,
+        "{[]: 1}",
+        "1L",
+        "",
+    ],
+)
+def test_an_npz_header_of_nonsense_is_refused(tmp_path: Path, header: str) -> None:
+    message = refusal(rezipped(tmp_path / "a.npz", images=npy_header(header) + bytes(784)))
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("code", [0x110000, 0x1FFFFF, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("name", ["about", "classes"])
+def test_npz_text_beyond_unicode_is_refused(
+    tmp_path: Path, name: str, code: int, order: str
+) -> None:
+    codes = np.array([65, 66, code], order + "u4")
+    text = codes.view(order + "U3").reshape(()) if name == "about" else codes.view(order + "U1")
+    assert f"character code {code}" in refusal(resaved(tmp_path / "a.npz", **{name: text}))
+
+
+def test_big_endian_npz_text_is_read(tmp_path: Path) -> None:
+    path = resaved(tmp_path / "a.npz", classes=np.array(CLASSES, ">U1"))
+    assert data_parser.open_data_set(path, keep_digits=True).classes == CLASSES
+
+
+def test_deeply_nested_json_is_refused(tmp_path: Path) -> None:
+    for depth in (500, 900, 8000):
+        nested = "[" * depth + "]" * depth
+        about = np.array(f'{{"format": "handwriting-data-set", "version": {nested}}}')
+        message = refusal(resaved(tmp_path / "a.npz", about=about))
+        assert "version unknown" in message or "damaged" in message
+
+
+def test_images_in_fortran_order_come_out_in_c_order(tmp_path: Path) -> None:
+    path = resaved(tmp_path / "a.npz", images=np.asfortranarray(images_of(42)))
+    data_set = data_parser.open_data_set(path, keep_digits=True)
+    assert data_set.images.flags.c_contiguous
+    assert np.array_equal(data_set.images, images_of(42))
+
+
 @pytest.fixture(scope="module")
 def good_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("good")
@@ -690,9 +934,6 @@ def test_a_file_cut_anywhere_is_refused_or_valid(
 ) -> None:
     content = good_files[kind]
     check_mutated(tmp_path / "cut.dat", content[: int(len(content) * share)])
-
-
-# ------------------------------------------------------------------------------ real data
 
 
 def test_the_small_emnist_file_is_read(real_data: Path) -> None:

@@ -1,5 +1,7 @@
 """Tests of the class-balanced small copy."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,10 +156,12 @@ def test_the_source_is_never_overwritten(source: Path, capsys: pytest.CaptureFix
     [
         (["--per-class", "0"], "--per-class is 0"),
         (["--per-class", "x"], "'x'"),
+        (["--per-class", "9" * 5000], "--per-class"),
         (["--total", "2"], "--total is 2"),
         (["--total", "3", "--per-class", "3"], "not allowed"),
         (["--seed", "-1"], "seed is -1"),
         (["--what"], "--what"),
+        (["--wh\nat"], "--wh at"),
     ],
 )
 def test_a_bad_option_is_refused(
@@ -173,6 +177,43 @@ def test_a_missing_source_or_folder_is_refused(
     assert "no such file" in refusal(capsys, source.with_name("x.mat"), source.with_name("y.mat"))
     assert "no folder" in refusal(capsys, source, source.parent / "no" / "y.mat")
     assert "is a folder" in refusal(capsys, source, source.parent, "--force")
+
+
+def test_an_unprintable_target_is_shown_escaped(
+    source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no\\nsuch" in refusal(capsys, source, source.parent / "no\nsuch" / "y.mat")
+    assert "y\\x00.mat" in refusal(capsys, source, source.with_name("y\0.mat"))
+    target = source.with_name("new\n\udcff.mat")
+    assert shrink_emnist.main([str(source), str(target)]) == 0
+    assert "new\\n\\udcff.mat" in capsys.readouterr().out
+
+
+def test_a_ring_of_links_is_refused(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ring = source.with_name("ring.mat")
+    ring.symlink_to(ring)
+    assert "ring.mat" in refusal(capsys, ring, source.with_name("y.mat"))
+    assert "exists already" in refusal(capsys, source, ring)
+
+
+def test_a_number_beyond_64_bits_keeps_everything(source: Path) -> None:
+    assert counts_of(shrink(source, "--per-class", str(2**70))) == (list(TRAINING), list(TEST))
+    target = shrink(source, "--total", str(2**70), "--force")
+    assert counts_of(target) == (list(TRAINING), list(TEST))
+
+
+def test_the_command_line_is_explained_and_its_errors_end_with_2(source: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(Path(shrink_emnist.__file__)), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    explained = run("--help")
+    assert explained.returncode == 0 and explained.stderr == ""
+    for option in ("SOURCE", "TARGET", "--per-class", "--total", "--keep-test", "--seed"):
+        assert option in explained.stdout
+    refused = run(str(source), str(source))
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert refused.stderr.startswith("shrink_emnist.py: ") and refused.stderr.count("\n") == 1
 
 
 def test_missing_arguments_are_refused_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

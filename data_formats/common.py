@@ -1,0 +1,103 @@
+"""What the formats share: the content they hand on, and the limits of size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from data_formats.problems import Problem, one_line
+
+IMAGE_SIZE = 28
+PIXELS = IMAGE_SIZE * IMAGE_SIZE
+SPLIT_NAMES = ("training", "validation", "test", "generator")
+DIGITS = frozenset("0123456789")
+MOST_IMAGES = 2_000_000  # EMNIST's largest part has 814,255; more is taken for a damaged size
+MOST_BYTES = 2**32  # of one array in a file
+MOST_DIMENSIONS = 32  # what HDF5 and every numpy allow
+DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1; the rest is for short streams
+
+SplitBy = Literal["seed", "file"]
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """How the rows of a file are divided into splits.
+
+    Attributes:
+        rows: Sorted int64 indices of each of `SPLIT_NAMES`, no row in two of them.
+        split_by: "seed" for random splits, "file" where the file's own test rows are the test set.
+        seed: The seed that the splits were drawn with, 0 or more.
+    """
+
+    rows: Mapping[str, Indices]
+    split_by: SplitBy
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a file holds, checked.
+
+    Attributes:
+        images: uint8 (N, 28, 28), upright, ink 255 on paper 0, C-contiguous.
+        labels: int32 (N,), indices into `classes`.
+        classes: The character of each class; each has an image.
+        in_test: bool (N,), which rows are the file's own test rows.
+        division: The splits, where the format keeps them; otherwise None.
+    """
+
+    images: Images
+    labels: Labels
+    classes: tuple[str, ...]
+    in_test: npt.NDArray[np.bool_]
+    division: Division | None = None
+
+
+class Format(Protocol):
+    """What a module that reads a format offers."""
+
+    def recognises(self, head: bytes) -> bool:
+        """Tell whether the first bytes of a file, 2056 or all, are those of the format."""
+        ...
+
+    def read(self, path: Path, keep_digits: bool) -> Content:
+        """Read a file that `recognises` knew; Problem or OSError says what is wrong with it."""
+        ...
+
+
+def check_claim(
+    what: str, shape: tuple[int, ...], dtype: np.dtype[Any], most: int = MOST_IMAGES * PIXELS
+) -> None:
+    """Refuse an array that is larger than any data set's, before it is allocated.
+
+    Args:
+        what: The array's name for the message.
+        shape: The shape that the file claims, of any length and any numbers.
+        dtype: The type of its numbers.
+        most: How many numbers it may have; dimensions of 0 are counted as 1.
+
+    Raises:
+        Problem: It has too many numbers, bytes or dimensions, or a negative dimension.
+    """
+    if len(shape) <= MOST_DIMENSIONS and min(shape, default=0) >= 0:
+        count = math.prod(length for length in shape if length)
+        if count <= most and count * dtype.itemsize <= MOST_BYTES:
+            return
+    raise Problem(
+        f"{what} claims the shape {one_line(str(shape))}, which does not go with the "
+        f"{MOST_IMAGES:,} images of {PIXELS} pixels that a data set may have at most"
+    )
+
+
+def only_digits() -> Problem:
+    """Make the problem of a file without anything but digits where digits are left out."""
+    return Problem("it holds digits only, and digits are left out; keep them or give letters")

@@ -1,0 +1,256 @@
+"""Reader and writer of this program's own `.npz` files, which keep a data set with its splits."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data_formats.common import (
+    DEFLATE_RATIO,
+    DIGITS,
+    IMAGE_SIZE,
+    MOST_IMAGES,
+    SPLIT_NAMES,
+    Content,
+    Division,
+    Images,
+    SplitBy,
+    check_claim,
+    only_digits,
+)
+from data_formats.problems import Problem, damaged, library, one_line, quoted
+from data_formats.replacing import replacing
+
+if TYPE_CHECKING:
+    import zipfile
+
+_FORMAT = "handwriting-data-set"
+_VERSION = 1
+_ARRAYS = {"about": ("U", 0), "classes": ("U", 1), "images": ("u", 3), "labels": ("i", 1)}
+_ARRAYS |= {name: ("i", 1) for name in SPLIT_NAMES}  # kind of type and number of dimensions
+_STORED, _DEFLATED = 0, 8
+
+
+def recognises(head: bytes) -> bool:
+    """Tell whether the first bytes of a file are those of a zip archive."""
+    return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def read(path: Path, keep_digits: bool) -> Content:
+    """Read a file of `write`, with the splits as they stand in it.
+
+    Args:
+        path: The file.
+        keep_digits: Whether the classes '0' to '9' stay.
+
+    Returns:
+        The content with its splits; the test split is taken for the file's own test rows.
+
+    Raises:
+        Problem: The file is damaged or not one of `write`.
+        OSError: The file cannot be opened.
+    """
+    arrays = _arrays(path)
+    about, classes = str(arrays["about"]), tuple(arrays["classes"].tolist())
+    split_by, seed = _checked_about(about)
+    _check_together(arrays, classes)
+    rows = {name: np.sort(arrays[name]).astype(np.int64) for name in SPLIT_NAMES}
+    in_test = np.zeros(len(arrays["images"]), np.bool_)
+    in_test[rows["test"]] = True
+    content = Content(
+        np.ascontiguousarray(arrays["images"]),
+        arrays["labels"].astype(np.int32),
+        classes,
+        in_test,
+        Division(rows, split_by, seed),
+    )
+    return content if keep_digits else _without_digits(content, rows, split_by, seed)
+
+
+def write(
+    path: Path,
+    images: Images,
+    labels: npt.NDArray[np.integer[Any]],
+    classes: Sequence[str],
+    division: Division,
+) -> None:
+    """Write a data set with its splits, atomically.
+
+    Args:
+        path: The file; an existing one is replaced.
+        images: uint8 (N, 28, 28), upright.
+        labels: Integers (N,), indices into `classes`.
+        classes: One character each, none twice.
+        division: The splits.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    import zipfile
+
+    about = {"format": _FORMAT, "version": _VERSION}
+    about |= {"split_by": division.split_by, "seed": division.seed}
+    members: dict[str, npt.NDArray[Any]] = {
+        "about": np.array(json.dumps(about)),
+        "classes": np.array(classes, dtype="<U1"),
+        "images": images,
+        "labels": labels.astype("<i4"),
+    }
+    members |= {name: division.rows[name].astype("<i8") for name in SPLIT_NAMES}
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in members.items():
+            # A fixed date makes equal data sets equal files; level 1 is six times as fast as 6.
+            info = zipfile.ZipInfo(name + ".npy", (1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info._compresslevel = 1  # type: ignore[attr-defined]
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
+
+
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    import zipfile
+
+    with path.open("rb") as file:
+        with library("npz"):
+            archive = zipfile.ZipFile(file)
+        names = archive.namelist()
+        if sorted(names) != sorted(name + ".npy" for name in _ARRAYS):
+            raise Problem(
+                f"this is not a data set that this program wrote: it holds "
+                f"{one_line(', '.join(names)) or 'nothing'}, not the arrays {', '.join(_ARRAYS)}"
+            )
+        return {name: _array(archive, name) for name in _ARRAYS}
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    """One array, its declared shape compared with the bytes there before it is allocated."""
+    info = archive.getinfo(name + ".npy")
+    if (
+        info.compress_type not in (_STORED, _DEFLATED)
+        or info.file_size > info.compress_size * DEFLATE_RATIO
+    ):
+        raise Problem(
+            f"the array {name} claims {info.file_size} bytes from {info.compress_size}, "
+            "which deflate cannot do"
+        )
+    with library("npz"), archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version != (1, 0):
+            raise Problem(f"the array {name} is not in version 1.0 of numpy's format")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        start = member.tell()
+    kind, dimensions = _ARRAYS[name]
+    if dtype.kind != kind or len(shape) != dimensions or dtype.itemsize > 2**16:
+        raise Problem(
+            f"the array {name} has the type {one_line(str(dtype))} and the shape "
+            f"{one_line(str(shape))}"
+        )
+    check_claim(f"the array {name}", shape, dtype)
+    if (*shape, 0)[0] > MOST_IMAGES:
+        raise Problem(f"the array {name} claims {shape[0]} rows, more than {MOST_IMAGES:,}")
+    if start + math.prod(shape) * dtype.itemsize != info.file_size:
+        raise Problem(f"the array {name} claims the shape {shape} in {info.file_size} bytes")
+    with library("npz"), archive.open(info) as member:
+        array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        member.read(1)  # the checksum is looked at only when the end is reached
+    if kind == "U":
+        _check_text(array, name)
+    return array
+
+
+def _check_text(array: npt.NDArray[Any], name: str) -> None:
+    """Refuse numbers that are no characters: numpy would make invalid strings of them."""
+    codes = np.frombuffer(array.tobytes() or bytes(4), array.dtype.byteorder + "u4")
+    if codes.max() > sys.maxunicode:
+        raise damaged("npz", f"the array {name} has the character code {codes.max()}")
+
+
+def _checked_about(text: str) -> tuple[SplitBy, int]:
+    """Check what the file says about itself and return how its splits were made."""
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise damaged("npz", str(error)) from error
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise Problem(f"this is not a data set that this program wrote: about is {quoted(text)}")
+    if about.get("version") != _VERSION:
+        version = about.get("version")
+        shown = one_line(str(version)) if isinstance(version, int | str) else "unknown"
+        raise Problem(
+            f"it is of the version {shown} of the format, and this program reads version {_VERSION}"
+        )
+    split_by, seed = about.get("split_by"), about.get("seed")
+    if split_by not in ("seed", "file") or type(seed) is not int or seed < 0:
+        raise Problem(f"it does not say how it was split: about is {quoted(text)}")
+    return ("file" if split_by == "file" else "seed"), seed
+
+
+def _check_together(arrays: dict[str, npt.NDArray[Any]], classes: tuple[str, ...]) -> None:
+    """Check that the arrays of a file fit together."""
+    images, labels = arrays["images"], arrays["labels"]
+    if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
+        raise Problem(
+            f"images are {images.dtype} {images.shape}, not uint8 (N, {IMAGE_SIZE}, {IMAGE_SIZE})"
+        )
+    if not len(images):
+        raise Problem("it holds no images")
+    if len(labels) != len(images):
+        raise Problem(f"it has {len(images)} images but {len(labels)} labels")
+    if len(set(classes)) != len(classes) or not all(
+        len(c) == 1 and c.isprintable() and not c.isspace() for c in classes
+    ):
+        raise Problem(
+            f"classes are {one_line(repr(classes[:99]))}, not visible characters once each"
+        )
+    if labels.min() < 0 or labels.max() >= len(classes):
+        raise Problem(f"labels are {labels.min()} to {labels.max()} for {len(classes)} classes")
+    empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
+    if len(empty):
+        raise Problem(f"the class {quoted(classes[empty[0]])} has no images")
+    _check_splits(arrays, len(images))
+
+
+def _check_splits(arrays: dict[str, npt.NDArray[Any]], count: int) -> None:
+    for name in SPLIT_NAMES:
+        rows = arrays[name]
+        if not len(rows):
+            raise Problem(f"its {name} split is empty")
+        if rows.min() < 0 or rows.max() >= count:
+            raise Problem(
+                f"its {name} split has rows {rows.min()} to {rows.max()} of {count} images"
+            )
+    pooled = np.concatenate([arrays[name] for name in SPLIT_NAMES])
+    twice = np.flatnonzero(np.bincount(pooled, minlength=count) > 1)
+    if len(twice):
+        raise Problem(f"its splits have image {twice[0]} more than once")
+
+
+def _without_digits(
+    content: Content, rows: dict[str, npt.NDArray[np.int64]], split_by: SplitBy, seed: int
+) -> Content:
+    """Drop the digit classes from a data set and from its splits."""
+    stays = np.array([character not in DIGITS for character in content.classes])
+    if stays.all():
+        return content
+    if not stays.any():
+        raise only_digits()
+    kept = stays[content.labels]
+    new_row, new_label = np.cumsum(kept) - 1, np.cumsum(stays) - 1
+    left = {name: new_row[index[kept[index]]] for name, index in rows.items()}
+    for name, index in left.items():
+        if not len(index):
+            raise Problem(f"its {name} split has digits only, and digits are left out")
+    return Content(
+        content.images[kept],
+        new_label[content.labels[kept]].astype(np.int32),
+        tuple(c for c, stay in zip(content.classes, stays, strict=True) if stay),
+        content.in_test[kept],
+        Division(left, split_by, seed),
+    )

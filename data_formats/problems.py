@@ -1,0 +1,98 @@
+"""What is wrong with a file, said in one line that is safe to print."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from errors import DataError
+
+_LONGEST_QUOTE = 160
+
+
+class Problem(Exception):
+    """What is wrong inside a file, without the file's name; `naming` adds that."""
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in reading a file into an error that names it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: Instead of Problem, MemoryError and OSError.
+    """
+    try:
+        yield
+    except Problem as problem:
+        raise DataError(f"{shown(path)}: {problem}") from problem
+    except MemoryError as error:
+        raise DataError(
+            f"{shown(path)}: there is not enough memory to read it; a smaller copy can be made "
+            "with shrink_emnist.py"
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise DataError(f"{shown(path)}: cannot be read: {one_line(reason)}") from error
+
+
+@contextlib.contextmanager
+def library(kind: str) -> Iterator[None]:
+    """Turn whatever a library raises on a damaged file into a problem.
+
+    zipfile, numpy's and HDF5's readers raise a dozen types on damaged bytes and document few, so
+    every Exception is meant here. Only calls of such libraries belong inside.
+
+    Args:
+        kind: The kind of file for the message.
+
+    Raises:
+        Problem: Instead of any Exception but MemoryError.
+    """
+    try:
+        yield
+    except (Problem, MemoryError):
+        raise
+    except Exception as error:
+        raise damaged(kind, str(error) or type(error).__name__) from error
+
+
+def damaged(kind: str, reason: str) -> Problem:
+    """Make the problem of a file that does not hold together.
+
+    Args:
+        kind: The kind of file.
+        reason: What does not fit; any text.
+
+    Returns:
+        The problem, to be raised.
+    """
+    return Problem(f"the {kind} file is cut off or damaged ({one_line(reason)})")
+
+
+def one_line(text: str) -> str:
+    """Make text safe for one line of a terminal, and not too long for it.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Up to 160 printable characters.
+    """
+    start = text[: 8 * _LONGEST_QUOTE]  # what is cut off is not worth going through
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(start.split()))
+    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 3] + "..."
+
+
+def quoted(text: str) -> str:
+    """Make text fit for a message as `one_line` does, in quotation marks."""
+    return "'" + one_line(text) + "'"
+
+
+def shown(path: Path) -> str:
+    """Make a path fit for a message: as it is, or escaped if it holds unprintable characters."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
