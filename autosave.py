@@ -67,7 +67,7 @@ class Autosave:
     def collection_loaded(self, folder: Path) -> None:
         """Another collection is in memory now; what was kept stays for the next start."""
         inside = folder.resolve().parent == self.root.resolve()
-        self.folder = folder.resolve() if inside else None
+        self.folder = self.root / folder.resolve().name if inside else None
 
     def collection_saved(self, folder: Path) -> None:
         """The user saved the collection: what was kept of it is no longer needed."""

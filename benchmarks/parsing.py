@@ -18,11 +18,7 @@ Three kinds of measurement, each the best of some repetitions:
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import os
-import platform
-import shlex
 import subprocess
 import sys
 import time
@@ -38,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import data_parser  # noqa: E402
+from benchmarks.recording import record  # noqa: E402
 from data_formats import matlab_classic  # noqa: E402
 from data_formats.problems import one_line, shown  # noqa: E402
 from errors import DataError, UserError  # noqa: E402
@@ -201,34 +198,6 @@ def _best(work: Callable[[], object], repeat: int) -> float:
     return min(times)
 
 
-def describe_machine() -> dict[str, Any]:
-    """Date, command, machine and versions, to go with the results."""
-    import h5py
-    import scipy
-
-    return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
-        "machine": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "h5py": h5py.__version__,
-    }
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence like all others."""
 
@@ -274,23 +243,14 @@ def main() -> int:
         for name, value in results.items():
             print(f"{name:30} {value:10.3f}")
         if options.json:
-            _write(
+            record(
                 options.json,
-                describe_machine()
-                | {"load_average": load, "dataset": options.dataset.name, "results": results},
+                {"load_average": load, "dataset": options.dataset.name, "results": results},
             )
     except UserError as error:
         print(f"parsing.py: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{shown(path)}: cannot be written: {reason}") from error
 
 
 if __name__ == "__main__":

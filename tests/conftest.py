@@ -1,9 +1,21 @@
 """Fixtures for all tests."""
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import data_parser
+from collection_folder import load_collection, save_collection
+from data_parser import DataSet
+from hyperparameters import TrainingParameters
+from model_collection import Entry, ModelCollection, TrainingObserver, train
+from network_layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling, Variant
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +26,134 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: HANDWRITING_DATA is unset and {folder} is no folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the state folder of whoever runs the tests out of them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+MakeDataSet = Callable[..., DataSet]
+
+
+@pytest.fixture(scope="session")
+def make_data_set() -> MakeDataSet:
+    """Makes data sets that are learnt in a few steps: each class has a bar in its own place."""
+
+    def make(
+        classes: str = "ABC", each: int = 40, *, seed: int = 1, pixels: int = 1, noise: int = 40
+    ) -> DataSet:
+        random = np.random.default_rng(pixels)
+        labels = np.repeat(np.arange(len(classes)), each).astype(np.int32)
+        images = random.integers(0, noise, (len(labels), 28, 28), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            row, column = divmod(int(label), 8)
+            image[1 + 4 * row : 4 + 4 * row, 1 + 3 * column : 4 + 3 * column] = 255
+        in_test = np.arange(len(labels)) % 5 == 0
+        splits = data_parser.split_data(labels, in_test, classes, seed, False)
+        return DataSet(
+            images=images,
+            labels=labels,
+            classes=tuple(classes),
+            splits=splits,
+            source=Path("letters.mat"),
+            split_by="seed",
+            seed=seed,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data_set(make_data_set: MakeDataSet) -> DataSet:
+    """Classes A, B, C with 40 images each."""
+    return make_data_set()
+
+
+class Watching(TrainingObserver):
+    """Writes down what a training tells."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def variant_skipped(self, number: int, entry: Entry) -> None:
+        self.told.append(("skipped", number))
+
+    def variant_started(self, number: int, variants: int, layers: Variant) -> None:
+        self.told.append(("started", number))
+
+    def variant_finished(self, number: int, entry: Entry) -> None:
+        self.told.append(("finished", number))
+
+
+@pytest.fixture
+def observer() -> Watching:
+    return Watching()
+
+
+SMALL: Variant = (Flatten(), Dense(6, "relu"))
+LARGE: Variant = (
+    Conv2D(3, (3, 3)),
+    MaxPooling((2, 2)),
+    Dropout(0.25),
+    BatchNormalization(),
+    Flatten(),
+    Dense(8),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Two tiny variants, how they are trained, and both as text files."""
+
+    variants: tuple[Variant, Variant]
+    parameters: TrainingParameters
+    variants_file: Path
+    parameters_file: Path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "variants.txt").write_text(
+        """[
+            [{'type':'flatten'}, {'type':'dense','dense_layer_size':6}],
+            [{'type':'conv2d','filters':3,'kernel_size':3}, {'type':'maxpooling','pool_size':2},
+             {'type':'dropout','dropout_ratio':.25}, {'type':'batchnormalization'},
+             {'type':'flatten'}, {'type':'dense','dense_layer_size':8}],
+        ]"""
+    )
+    parameters = TrainingParameters("adam", 8, 2)
+    (folder / "training.txt").write_text(
+        "{'optimizer':'adam','train_batch_size':8,'train_epochs':2}"
+    )
+    return Settings((SMALL, LARGE), parameters, folder / "variants.txt", folder / "training.txt")
+
+
+@pytest.fixture(scope="session")
+def saved_collection(
+    tmp_path_factory: pytest.TempPathFactory, data_set: DataSet, tiny: Settings
+) -> Path:
+    """Folder of a collection with both tiny variants; not to be changed."""
+    collection = ModelCollection(data_set.classes)
+    train(
+        collection,
+        tiny.variants,
+        tiny.parameters,
+        data_set,
+        seed=3,
+        retrain=False,
+        observer=Watching(),
+        keep=lambda: None,
+        should_stop=lambda: False,
+    )
+    folder = tmp_path_factory.mktemp("trained") / "collection"
+    save_collection(collection, folder)
+    return folder
+
+
+@pytest.fixture
+def trained(saved_collection: Path) -> ModelCollection:
+    """A fresh copy in memory of the collection in `saved_collection`."""
+    return load_collection(saved_collection)

@@ -1,0 +1,1 @@
+"""Measurements of speed, each one command, with recorded results in `results/`."""

@@ -1,0 +1,56 @@
+"""What is recorded with every figure: date, command, machine and versions."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("numpy", "scipy", "h5py", "tensorflow", "keras", "torch")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Date, command, machine and versions, to go with the results."""
+    installed = {found.metadata["Name"].lower() for found in importlib.metadata.distributions()}
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", *sys.argv]),
+        "machine": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in PACKAGES if name in installed},
+    }
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def record(path: Path, results: dict[str, Any]) -> None:
+    """Write results, with what goes with them, to a JSON file.
+
+    Args:
+        path: the file; written over.
+        results: the figures.
+
+    Raises:
+        SystemExit: it cannot be written; the message says why.
+    """
+    try:
+        text = json.dumps(describe_machine() | results, indent=2)
+        path.write_text(text + "\n", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        sys.exit(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")

@@ -1,0 +1,85 @@
+"""The layers of the program, held against its imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# From the bottom up: a module may import those of lower levels, and of its own package.
+LEVELS = (
+    {"errors"},
+    {"network_layers", "data_formats", "evaluation"},
+    {"hyperparameters", "data_parser"},
+    {"cnn_model", "model_collection", "image_generator"},
+    {"collection_folder"},
+    {"autosave"},
+    {"trainer_predictor"},
+    {"terminal", "keras_preload", "views"},
+    {"training_view"},
+    {"menu"},
+    {"__init__"},
+)
+PROGRAMS = {"shrink_emnist", "glyph_dataset"}
+LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
+SOURCES = sorted(
+    path
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("data_formats/*.py"), *ROOT.glob("evaluation/*.py")]
+)
+
+
+def module_of(path: Path) -> str:
+    return path.stem if path.parent == ROOT else path.parent.name
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Top-level names that a file imports, with whether they are imported when it is."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    at_once = {id(node) for node in tree.body}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name.split(".")[0], id(node) in at_once) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.append((node.module.split(".")[0], id(node) in at_once))
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    module = module_of(path)
+    used = {name for name, _ in imports(path) if name in LEVEL and name != module}
+    if module in PROGRAMS:
+        assert used <= {"errors", "data_parser", "data_formats"}
+        return
+    same_or_higher = {name for name in used if LEVEL[name] > LEVEL[module]}
+    assert not same_or_higher, f"{module} must not import {same_or_higher}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_network_module_brings_in_keras_when_imported(path: Path) -> None:
+    heavy = {name for name, at_once in imports(path) if at_once} & {"keras", "tensorflow", "torch"}
+    assert not heavy or path.name == "cnn_model.py"
+
+
+def test_the_entry_point_needs_the_standard_library_only() -> None:
+    at_once = {name for name, immediate in imports(ROOT / "__init__.py") if immediate}
+    assert at_once <= {"__future__", "argparse", "collections", "os", "pathlib", "sys"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_terminal_layer_prints(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    prints = any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
+    talkers = {"menu", "terminal", "training_view", "shrink_emnist", "glyph_dataset"}
+    assert not prints or module_of(path) in talkers
+
+
+def test_no_top_level_name_shadows_a_dependency() -> None:
+    import importlib.metadata
+
+    installed = set(importlib.metadata.packages_distributions())
+    own = {path.stem for path in ROOT.glob("*.py")} - {"__init__"}
+    own |= {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    assert not own & installed

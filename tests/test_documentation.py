@@ -1,0 +1,72 @@
+"""README and docs, held against the program."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import hyperparameters
+import network_layers
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+
+
+def walk_answers() -> str:
+    block = re.search(r"<!-- walk -->\n```text\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    return block[1]
+
+
+def test_the_walk_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    done = subprocess.run(
+        [sys.executable, ROOT / "__init__.py", ROOT / "dataset/letters-small.mat", "-m", "model"],
+        input=walk_answers(),
+        capture_output=True,
+        text=True,
+        cwd=_with_models(tmp_path),
+        env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stdout.count("Predicted character:") == 2
+    assert "'c' shares the class 'C'" in done.stdout
+    assert "Most confused by entry" in done.stdout
+    assert "Saved 13 entries" in done.stdout
+    assert "Loaded 13 entries" in done.stdout
+    assert (tmp_path / "confusion-matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
+def _with_models(folder: Path) -> Path:
+    (folder / "model").symlink_to(ROOT / "model")
+    return folder
+
+
+def test_every_layer_and_key_is_documented() -> None:
+    for name, layer in network_layers.LAYER_TYPES.items():
+        row = next(line for line in FORMATS.splitlines() if line.startswith(f"| `'{name}'`"))
+        for key in layer.__dataclass_fields__:
+            assert f"`'{key}'`" in row, f"{name}: {key} is not in docs/formats.md"
+
+
+def test_every_training_parameter_is_documented() -> None:
+    for key in hyperparameters.TrainingParameters.__dataclass_fields__:
+        assert f"`'{key}'`" in FORMATS
+
+
+def test_every_activation_and_optimizer_is_documented() -> None:
+    for name in (*network_layers.ACTIVATIONS, *hyperparameters.OPTIMIZERS):
+        assert name in FORMATS
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "dataset/README.md"):
+        text = document.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            if "://" not in target:
+                assert (document.parent / target).exists(), f"{document.name}: {target}"

@@ -1,0 +1,534 @@
+"""Tests of the two text files that describe networks and how they are trained."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import hyperparameters
+import network_layers
+from errors import HyperparameterError
+from hyperparameters import (
+    OPTIMIZERS,
+    TrainingParameters,
+    identity,
+    layer_to_dictionary,
+    read_model_hyperparameters,
+    read_training_parameters,
+)
+from network_layers import (
+    ACTIVATIONS,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPooling,
+    Variant,
+    parameter_count,
+    weight_arrays,
+)
+
+ROOT = Path(hyperparameters.__file__).parent
+GOOD_TRAINING = {"optimizer": "adam", "train_batch_size": 32, "train_epochs": 10}
+same_folder = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150
+)
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "file.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def variants_in(folder: Path, text: str | bytes) -> tuple[Variant, ...]:
+    return read_model_hyperparameters(written(folder, text))
+
+
+def refused_variants(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(HyperparameterError) as caught:
+        variants_in(folder, text)
+    assert "file.txt" in str(caught.value)
+    return str(caught.value)
+
+
+def refused_training(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(HyperparameterError) as caught:
+        read_training_parameters(written(folder, text))
+    assert "file.txt" in str(caught.value)
+    return str(caught.value)
+
+
+# ------------------------------------------------------------------------- the shipped files
+
+SHIPPED: list[tuple[list[tuple[int, float]], list[tuple[int, float]]]] = [
+    ([(32, 0.25)], [(64, 0.25)]),
+    ([(64, 0.25)], [(64, 0.25)]),
+    ([(64, 0.25), (32, 0.25)], [(64, 0.25)]),
+    ([(64, 0.25), (64, 0.25)], [(64, 0.25)]),
+    ([(32, 0.25), (32, 0.25)], [(64, 0.25)]),
+    ([(32, 0.75), (32, 0.5)], [(64, 0.25)]),
+    ([(32, 0.75), (32, 0.75)], [(64, 0.5)]),
+    ([(32, 0.75), (32, 0.75)], [(128, 0.5), (64, 0.5)]),
+    ([(64, 0.75), (32, 0.75)], [(128, 0.5), (64, 0.5)]),
+    ([(64, 0.75), (64, 0.75)], [(128, 0.5), (64, 0.5)]),
+    ([(64, 0.75), (64, 0.75)], [(256, 0.5), (128, 0.5)]),
+]
+
+
+@pytest.mark.parametrize("number", range(11))
+def test_the_shipped_variants_are_the_published_ones(number: int) -> None:
+    blocks, dense = SHIPPED[number]
+    expected: list[network_layers.Layer] = []
+    for filters, ratio in blocks:
+        expected += [
+            Conv2D(filters, (3, 3), (1, 1), "same", "relu"),
+            MaxPooling((2, 2)),
+            Dropout(ratio),
+            BatchNormalization(),
+        ]
+    expected.append(Flatten())
+    for size, ratio in dense:
+        expected += [Dense(size, "relu"), Dropout(ratio)]
+        expected += [BatchNormalization()] if number >= 7 else []
+    variants = read_model_hyperparameters(ROOT / "model_hyperparameters.txt")
+    assert len(variants) == 11
+    assert variants[number] == tuple(expected)
+
+
+def test_variant_0_has_the_published_number_of_parameters() -> None:
+    layers = read_model_hyperparameters(ROOT / "model_hyperparameters.txt")[0]
+    assert parameter_count(layers, 47) == 404_975
+    assert sum(array.size for array in weight_arrays(layers, 47) if not array.trainable) == 64
+
+
+def test_the_shipped_training_parameters_are_the_published_ones() -> None:
+    read = read_training_parameters(ROOT / "model_training_parameters.txt")
+    assert read == TrainingParameters("adam", 32, 10, 1, None, None)
+
+
+# ------------------------------------------------------------------------- reading good files
+
+
+def test_left_out_keys_take_their_stated_values(tmp_path: Path) -> None:
+    text = (
+        "[[{'type':'conv2d','filters':4,'kernel_size':(3,5)},"
+        "{'type':'flatten'},{'type':'dense','dense_layer_size':5}]]"
+    )
+    conv, _, dense = variants_in(tmp_path, text)[0]
+    assert conv == Conv2D(4, (3, 5), (1, 1), "same", "relu")
+    assert dense == Dense(5, "relu")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# before\n[ # here\n [{'type' : 'flatten'} # there\n,],\n]\n# after\n",
+        "([{'type':'flatten'}],)",
+        "[({'type':'flatten'},)]",
+        '\ufeff  [[{"type":"flatten"}]]',
+        "[[{'type':'flatten'}]]".replace("[[", "[\r\n["),
+        "[[{'type':'flat' 'ten'}]]",
+    ],
+)
+def test_comments_spaces_and_tuples_make_no_difference(tmp_path: Path, text: str) -> None:
+    assert variants_in(tmp_path, text) == ((Flatten(),),)
+
+
+def test_all_keys_of_training_parameters_are_read(tmp_path: Path) -> None:
+    given_all = GOOD_TRAINING | {
+        "verbose": 0,
+        "learning_rate": 1,
+        "early_stopping_patience": 3,
+    }
+    read = read_training_parameters(written(tmp_path, f"# how\n{given_all} # so"))
+    assert read == TrainingParameters("adam", 32, 10, 0, 1.0, 3)
+    assert type(read.learning_rate) is float
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_is_one_of_keras(tmp_path: Path, optimizer: str) -> None:
+    import keras
+
+    read = read_training_parameters(
+        written(tmp_path, str(GOOD_TRAINING | {"optimizer": optimizer}))
+    )
+    assert type(keras.optimizers.get(read.optimizer)).__name__.lower() == optimizer
+
+
+# ------------------------------------------------------------------------- problems
+
+
+def layer_problem(folder: Path, layer: str, before: str = "", after: str = "") -> str:
+    return refused_variants(folder, f"[\n[{{'type':'flatten'}}],\n[{before}\n{layer},\n{after}]\n]")
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ("{'type':'conv'}", "unknown type 'conv'"),
+        ("{'type':['flatten']}", "unknown type ['flatten']"),
+        ("{'filters':3}", "'type' is missing"),
+        ("{}", "'type' is missing"),
+        ("3", "a layer is a dictionary"),
+        ("'flatten'", "a layer is a dictionary"),
+        ("None", "a layer is a dictionary"),
+        ("{'type':'flatten','x':1}", "no key 'x'"),
+        ("{'type':'flatten',3:1}", "no key 3"),
+        ("{'type':'dropout','dropout_ratio':.1,'dropout_ratio':.2}", "'dropout_ratio' is there tw"),
+        ("{'type':'dropout'}", "needs the key 'dropout_ratio'"),
+        ("{'type':'dropout','dropout_ratio':1}", "'dropout_ratio' is 1,"),
+        ("{'type':'dropout','dropout_ratio':-0.1}", "'dropout_ratio' is -0.1,"),
+        ("{'type':'dropout','dropout_ratio':'0.5'}", "'dropout_ratio' is '0.5',"),
+        ("{'type':'dropout','dropout_ratio':True}", "'dropout_ratio' is True,"),
+        ("{'type':'dropout','dropout_ratio':1e999}", "'dropout_ratio' is inf,"),
+        ("{'type':'dropout','dropout_ratio':1e999-1e999}", "not a plain value"),
+        ("{'type':'dense','dense_layer_size':0}", "'dense_layer_size' is 0,"),
+        ("{'type':'dense','dense_layer_size':1.0}", "'dense_layer_size' is 1.0,"),
+        ("{'type':'dense','dense_layer_size':True}", "'dense_layer_size' is True,"),
+        ("{'type':'dense','dense_layer_size':65537}", "'dense_layer_size' is 65537,"),
+        ("{'type':'dense','dense_layer_size':4,'activation':'softmax'}", "'softmax', but must be"),
+        ("{'type':'dense','dense_layer_size':4,'activation':None}", "'activation' is None,"),
+        ("{'type':'conv2d','filters':0,'kernel_size':3}", "'filters' is 0,"),
+        ("{'type':'conv2d','filters':4097,'kernel_size':3}", "'filters' is 4097,"),
+        ("{'type':'conv2d','filters':1,'kernel_size':(3,3,3)}", "'kernel_size' is (3, 3, 3),"),
+        ("{'type':'conv2d','filters':1,'kernel_size':(3,)}", "'kernel_size' is (3,),"),
+        ("{'type':'conv2d','filters':1,'kernel_size':(3,'3')}", "'kernel_size' is (3, '3'),"),
+        ("{'type':'conv2d','filters':1,'kernel_size':29}", "'kernel_size' is 29,"),
+        ("{'type':'conv2d','filters':1,'kernel_size':{3,4}}", "'kernel_size' is {3, 4},"),
+        ("{'type':'conv2d','filters':1,'kernel_size':3,'strides':0}", "'strides' is 0,"),
+        ("{'type':'conv2d','filters':1,'kernel_size':3,'padding':'full'}", "'padding' is 'full',"),
+        ("{'type':'maxpooling','pool_size':(2,0)}", "'pool_size' is (2, 0),"),
+        ("{'type':open('x')}", "not a plain value"),
+        ("{'type':'flatten', **{}}", "not a plain value"),
+        ("[1 for x in y]", "not a plain value"),
+        ("{[]:1}", "not a plain value"),
+        ("1" + "0" * 400 + "+1j", "not a plain value"),
+        ("{'type':'dense','dense_layer_size':0x" + "f" * 6000 + "}", "thousands of digits"),
+        ("-0x" + "f" * 6000, "thousands of digits"),
+    ],
+)
+def test_a_wrong_layer_is_named_with_line_variant_and_layer(
+    tmp_path: Path, layer: str, said: str
+) -> None:
+    message = layer_problem(tmp_path, layer, before="{'type':'batchnormalization'},")
+    assert said in message
+    assert "line 4, variant 1, layer 1" in message
+    assert len(message) < 600
+
+
+@pytest.mark.parametrize(
+    ("before", "layer", "after", "said"),
+    [
+        ("{'type':'flatten'},", "{'type':'conv2d','filters':1,'kernel_size':3}", "", "before"),
+        ("{'type':'flatten'},", "{'type':'maxpooling','pool_size':2}", "", "before"),
+        (
+            "{'type':'dropout','dropout_ratio':0},",
+            "{'type':'dense','dense_layer_size':3}",
+            "{'type':'flatten'}",
+            "put 'flatten' before it",
+        ),
+        (
+            "{'type':'maxpooling','pool_size':4},",
+            "{'type':'maxpooling','pool_size':8}",
+            "{'type':'flatten'}",
+            "7x7 image",
+        ),
+        (
+            "{'type':'maxpooling','pool_size':14},",
+            "{'type':'conv2d','filters':2,'kernel_size':3,'padding':'valid'}",
+            "{'type':'flatten'}",
+            "2x2 image",
+        ),
+        ("{'type':'batchnormalization'},", "{'type':'dropout','dropout_ratio':0}", "", "'flatten'"),
+        (
+            "{'type':'flatten'},",
+            "{'type':'dense','dense_layer_size':65536}",
+            "{'type':'dense','dense_layer_size':65536}",
+            "weights; at most",
+        ),
+    ],
+)
+def test_layers_that_make_no_network_are_named(
+    tmp_path: Path, before: str, layer: str, after: str, said: str
+) -> None:
+    message = layer_problem(tmp_path, layer, before, after)
+    assert said in message and "variant 1, layer " in message and ", line " in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("# nothing but a comment", "cannot be read as"),
+        ("[]", "line 1: there is no variant"),
+        ("\n[[]]", "line 2, variant 0: the variant has no layers"),
+        ("[3]", "line 1, variant 0: a variant is a list of layers"),
+        ("[{'type':'flatten'}]", "variant 0: a variant is a list"),
+        ("{'type':'flatten'}", "line 1: this must be a list of variants"),
+        ("x", "this must be a list of variants"),
+        ("[[{'type':'flatten'}],\n[{'type':'flatten'}", "line 2: "),
+        ("[[{'type':'flatten'}]]\n[[{'type':'flatten'}]]", "line 2"),
+        ("variants = [[{'type':'flatten'}]]", "line 1"),
+        (b"\xff\xfe[[", "not a text file in UTF-8, see its byte 0"),
+        (b"\x00[[", "cannot be read as"),
+        ("[" * 5000, "cannot be read as"),
+        ("[[" + "-" * 5000 + "1]]", "cannot be read as"),
+        ("[[" + "a." * 20000 + "b]]", "cannot be read as"),
+        (b"#" * 1_000_001, "1,000,001 bytes"),
+    ],
+)
+def test_a_file_that_is_no_list_of_variants_is_refused(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    assert said in refused_variants(tmp_path, text)
+
+
+def test_every_problem_is_listed(tmp_path: Path) -> None:
+    message = refused_variants(
+        tmp_path,
+        "[\n[{'type':'conv2d','filters':0,'padding':'x','colour':1},\n{'type':'what'}],\n"
+        "[],\n[{'type':'dense','dense_layer_size':3}],\n[{'type':'flatten'}],\n5]",
+    )
+    lines = message.splitlines()
+    assert lines[0].endswith("has 8 problems:")
+    places = [line.split(":")[0].strip() for line in lines[1:]]
+    assert places == [
+        *["line 2, variant 0, layer 0"] * 4,
+        "line 3, variant 0, layer 1",
+        "line 4, variant 1",
+        "line 5, variant 2, layer 0 ('dense')",
+        "line 7, variant 4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimizer": "Adam"}, "'optimizer' is 'Adam', but must be one of"),
+        ({"optimizer": None}, "'optimizer' is None"),
+        ({"train_batch_size": 0}, "'train_batch_size' is 0"),
+        ({"train_batch_size": 1.5}, "'train_batch_size' is 1.5"),
+        ({"train_epochs": -1}, "'train_epochs' is -1"),
+        ({"train_epochs": 100_001}, "from 1 to 100,000"),
+        ({"train_epochs": True}, "'train_epochs' is True"),
+        ({"verbose": 2}, "'verbose' is 2"),
+        ({"learning_rate": 0}, "'learning_rate' is 0, but must be a number above 0, at most 10"),
+        ({"learning_rate": 10.5}, "'learning_rate' is 10.5"),
+        ({"learning_rate": None}, "'learning_rate' is None"),
+        ({"early_stopping_patience": 0}, "'early_stopping_patience' is 0"),
+        ({"epochs": 3}, "no key 'epochs'; its keys are 'optimizer', 'train_batch_size'"),
+    ],
+)
+def test_wrong_training_parameters_are_named(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    message = refused_training(tmp_path, "# one comment\n" + repr(GOOD_TRAINING | changes))
+    assert said in message and "line 2" in message
+
+
+@pytest.mark.parametrize("key", GOOD_TRAINING)
+def test_a_missing_training_parameter_is_named(tmp_path: Path, key: str) -> None:
+    rest = {name: value for name, value in GOOD_TRAINING.items() if name != key}
+    assert f"need the key {key!r}" in refused_training(tmp_path, repr(rest)).replace(
+        "needs", "need"
+    )
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{1,2}", "dict(a=1)", "{'optimizer':adam}", "'a'"])
+def test_training_parameters_that_are_no_dictionary_are_refused(tmp_path: Path, text: str) -> None:
+    assert "line 1" in refused_training(tmp_path, text)
+
+
+def test_every_wrong_training_parameter_is_listed(tmp_path: Path) -> None:
+    message = refused_training(tmp_path, "{'optimizer':1,'train_epochs':0,'more':2}")
+    assert "4 problems" in message
+    for said in ("'optimizer' is 1", "'train_epochs' is 0", "'more'", "'train_batch_size'"):
+        assert said in message
+
+
+@pytest.mark.parametrize("read", [read_model_hyperparameters, read_training_parameters])
+def test_what_is_no_file_is_refused(tmp_path: Path, read: Any) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "pipe")
+    paths = ["missing.txt", "", "pipe", "x" * 5000, "nul\0", "\udcff", "file/below"]
+    for path in [*(tmp_path / name for name in paths), Path("/dev/zero")]:
+        with pytest.raises(HyperparameterError):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "__import__('os').system('touch {mark}')",
+        "open('{mark}', 'w')",
+        "[x for x in [open('{mark}', 'w')]]",
+        "(lambda: open('{mark}', 'w'))()",
+        'f\'{{open("{mark}", "w")}}\'',
+    ],
+)
+def test_a_file_is_never_executed(tmp_path: Path, expression: str) -> None:
+    mark = tmp_path / "mark"
+    code = expression.format(mark=mark)
+    for text in (code, f"[{code}]", f"[[{code}]]", f"[[{{'type':{code}}}]]", f"[[{{{code}:1}}]]"):
+        refused_variants(tmp_path, text)
+        refused_training(tmp_path, text)
+    refused_training(tmp_path, f"{{'optimizer':{code},'train_batch_size':1,'train_epochs':1}}")
+    assert not mark.exists()
+
+
+# ------------------------------------------------------------------------- identity
+
+
+def test_identity_ignores_verbose_and_only_that() -> None:
+    layers: Variant = (Conv2D(2, (3, 3)), MaxPooling((2, 2)), Dropout(0.5), Flatten(), Dense(3))
+    base = TrainingParameters("adam", 32, 10)
+    assert identity(layers, base) == identity(layers, TrainingParameters("adam", 32, 10, 1))
+    others = [
+        TrainingParameters("sgd", 32, 10),
+        TrainingParameters("adam", 33, 10),
+        TrainingParameters("adam", 32, 11),
+        TrainingParameters("adam", 32, 10, learning_rate=0.001),
+        TrainingParameters("adam", 32, 10, early_stopping_patience=1),
+    ]
+    variants: list[Variant] = [
+        (Conv2D(3, (3, 3)), *layers[1:]),
+        (Conv2D(2, (3, 4)), *layers[1:]),
+        (Conv2D(2, (3, 3), (1, 2)), *layers[1:]),
+        (Conv2D(2, (3, 3), (1, 1), "valid"), *layers[1:]),
+        (Conv2D(2, (3, 3), activation="elu"), *layers[1:]),
+        (layers[0], MaxPooling((2, 3)), *layers[2:]),
+        (*layers[:2], Dropout(0.4), *layers[3:]),
+        (*layers[:4], Dense(4)),
+        (*layers[:4], Dense(3, "tanh")),
+        layers[:4],
+        (*layers, BatchNormalization()),
+        (layers[0], layers[2], layers[1], *layers[3:]),
+    ]
+    identities = {identity(layers, base)}
+    identities |= {identity(layers, other) for other in others}
+    identities |= {identity(variant, base) for variant in variants}
+    assert len(identities) == 1 + len(others) + len(variants)
+
+
+def test_identity_does_not_hang_on_how_the_file_was_written(tmp_path: Path) -> None:
+    short = "[[{'type':'conv2d','filters':2,'kernel_size':3},{'type':'flatten'}]]"
+    long = (
+        "[[{'activation':'relu','padding':'same','strides':[1,1],'kernel_size':(3,3),"
+        "'filters':2,'type':'conv2d'},{'type':'flatten'}]]"
+    )
+    parameters = TrainingParameters("adam", 1, 1)
+    one, other = variants_in(tmp_path, short)[0], variants_in(tmp_path, long)[0]
+    assert identity(one, parameters) == identity(other, parameters)
+
+
+def test_identities_of_saved_collections_stay_the_same() -> None:
+    layers = (Conv2D(32, (3, 3)), Flatten(), Dense(64))
+    assert identity(layers, TrainingParameters("adam", 32, 10)) == "de1e062e1b91aa08"
+
+
+# ------------------------------------------------------------------------- anything at all
+
+pair = st.integers(1, 4)
+image_layers = st.one_of(
+    st.builds(
+        Conv2D,
+        st.integers(1, 6),
+        st.tuples(pair, pair),
+        st.tuples(st.integers(1, 2), st.integers(1, 2)),
+        st.sampled_from(["same", "valid"]),
+        st.sampled_from(ACTIVATIONS),
+    ),
+    st.builds(MaxPooling, st.tuples(st.integers(1, 2), st.integers(1, 2))),
+    st.builds(Dropout, st.floats(0, 1, exclude_max=True)),
+    st.just(BatchNormalization()),
+)
+row_layers = st.one_of(
+    st.builds(Dense, st.integers(1, 12), st.sampled_from(ACTIVATIONS)),
+    st.builds(Dropout, st.floats(0, 1, exclude_max=True)),
+    st.just(BatchNormalization()),
+    st.just(Flatten()),
+)
+variants_strategy = st.builds(
+    lambda first, last: (*first, Flatten(), *last),
+    st.lists(image_layers, max_size=4),
+    st.lists(row_layers, max_size=4),
+).filter(lambda layers: network_layers.variant_problems(layers) is None)
+
+
+def either_error_or_result(path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        for read in (read_model_hyperparameters, read_training_parameters):
+            try:
+                result: Any = read(path)
+            except HyperparameterError as error:
+                assert str(path) in str(error)
+                continue
+            if isinstance(result, TrainingParameters):
+                assert result.train_epochs >= 1
+            else:
+                assert all(network_layers.variant_problems(layers) is None for layers in result)
+
+
+@same_folder
+@given(st.one_of(st.text(), st.text(alphabet="[]{}(),:'-+.0129ejx# \n\\typeflan")))
+@example("[[{'type':'dropout','dropout_ratio':.5}],[{'type':'flatten'}]]")
+@example("\\\n")
+@example("[[1_0\\")
+def test_any_text_is_a_good_file_or_a_problem(tmp_path: Path, text: str) -> None:
+    either_error_or_result(written(tmp_path, text.encode("utf-8", "surrogatepass")))
+
+
+@same_folder
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_good_file_or_a_problem(tmp_path: Path, content: bytes) -> None:
+    either_error_or_result(written(tmp_path, content))
+
+
+GOOD_TEXTS = (
+    "# c\n[[{'type':'conv2d','filters':3,'kernel_size':(3,3),'activation':'relu'},"
+    "{'type':'dropout','dropout_ratio':0.5},{'type':'flatten'}],\n[{'type':'flatten'},"
+    "{'type':'dense','dense_layer_size':3}]]",
+    repr(GOOD_TRAINING | {"verbose": 1, "learning_rate": 0.01, "early_stopping_patience": 2}),
+)
+
+
+@same_folder
+@given(
+    st.sampled_from(GOOD_TEXTS),
+    st.lists(
+        st.tuples(
+            st.integers(0, 400),
+            st.integers(0, 6),
+            st.sampled_from(
+                ["", "'", "[", "}", "-", "9" * 30, "0x" + "f" * 5000, "1e999", "None", "x()", ":",
+                 "**", "1j", "\n", "#", "{'type':'flatten'},", "\0", "é", "()", "'type':"]
+            ),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)  # fmt: skip
+def test_a_damaged_file_is_a_good_file_or_a_problem(
+    tmp_path: Path, text: str, changes: list[tuple[int, int, str]]
+) -> None:
+    for place, removed, put in changes:
+        text = text[:place] + put + text[place + removed :]
+    either_error_or_result(written(tmp_path, text))
+
+
+@same_folder
+@given(st.lists(variants_strategy, min_size=1, max_size=3), st.booleans())
+def test_variants_written_as_text_are_read_as_they_were(
+    tmp_path: Path, variants: list[Variant], as_json: bool
+) -> None:
+    dictionaries = [[layer_to_dictionary(layer) for layer in layers] for layers in variants]
+    text = json.dumps(dictionaries, indent=1) if as_json else repr(dictionaries)
+    assert variants_in(tmp_path, text) == tuple(variants)
