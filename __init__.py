@@ -6,8 +6,10 @@ Arguments go in, an exit code comes out. Importing this file does nothing but de
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,11 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line without the program's name; None is the process's own.
 
     Returns:
-        0 when the menu was left, 2 when the data set cannot be used, 130 after Ctrl-C before it.
+        0 when the menu was left, 1 when it cannot go on, 2 when the data set cannot be used, 130
+        after Ctrl-C before it.
     """
     options = _parser().parse_args(arguments)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    _prepare_streams()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries say to programmers
     try:
         import menu
 
@@ -42,6 +46,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; nothing more can be said, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as error:
+        return _failed(f"The package {error.name!r} is not installed; see README.md.")
+    except OSError as error:
+        return _failed(f"The program cannot go on: {error.strerror or error}")
+    except Exception as error:
+        return _failed(menu.log_defect(error))
+
+
+def _prepare_streams() -> None:
+    """Characters that cannot be shown never end the program, nor does a stream that is closed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+        getattr(sys, name).reconfigure(errors="replace")
+
+
+def _failed(sentence: str) -> int:
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,11 +101,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+    digits = text.lstrip("0") or text[:1]
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 10 or int(digits) >= 2**32:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no seed; give a whole number from 0 to {2**32 - 1}"
+            f"{text[:40]!r} is no seed; give a whole number from 0 to {2**32 - 1}"
         )
-    return int(text)
+    return int(digits)
 
 
 def _leave(code: int) -> None:

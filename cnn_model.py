@@ -252,9 +252,10 @@ def fit_network(
     if parameters.early_stopping_patience is not None:
         callbacks.append(_best_epoch(parameters.early_stopping_patience))
     started = time.perf_counter()
+    tensors = _tensors(data)
     network.fit(
-        _batches(data, data.training, parameters.train_batch_size, seed),
-        validation_data=_batches(data, data.validation, PREDICTION_BATCH, None),
+        _batches(tensors, data.training, parameters.train_batch_size, seed),
+        validation_data=_batches(tensors, data.validation, PREDICTION_BATCH, None),
         epochs=parameters.train_epochs,
         shuffle=False,  # the batches are shuffled already
         callbacks=callbacks,
@@ -269,13 +270,20 @@ def _best_epoch(patience: int) -> keras.callbacks.Callback:
     )
 
 
+def _tensors(data: TrainingImages) -> tuple[Any, Any]:
+    """Images and labels where TensorFlow finds them, for training and validation alike."""
+    import tensorflow as tf
+
+    return tf.constant(data.images), tf.constant(data.labels.astype(np.int32))
+
+
 def _batches(
-    data: TrainingImages, rows: npt.NDArray[np.integer], batch_size: int, seed: int | None
+    tensors: tuple[Any, Any], rows: npt.NDArray[np.integer], batch_size: int, seed: int | None
 ) -> Any:
     """Batches of uint8 images and labels, gathered from the one copy; shuffled if seeded."""
     import tensorflow as tf
 
-    images, labels = tf.constant(data.images), tf.constant(data.labels.astype(np.int32))
+    images, labels = tensors
     order = tf.data.Dataset.from_tensor_slices(rows.astype(np.int64))
     if seed is not None:
         order = order.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
@@ -309,7 +317,8 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self._should_stop():
             raise TrainingStopped
-        self._report(len(self.finished), batch + 1, logs or {})
+        # The last call of an epoch may hold fewer batches than Keras counts for it.
+        self._report(len(self.finished), min(batch + 1, self._batches), logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}

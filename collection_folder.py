@@ -199,7 +199,8 @@ def _weights_bytes(entry: Entry, class_count: int) -> bytes:
     import h5py
 
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver=("v108", "v108")) as file:
+    # The earliest layout: groups in later ones hold the time at which they were made.
+    with h5py.File(buffer, "w", libver=("earliest", "v108")) as file:
         arrays = network_layers.weight_arrays(entry.layers, class_count)
         for array, values in zip(arrays, entry.weights, strict=True):
             file.create_dataset(array.path, data=values, track_times=False)

@@ -13,6 +13,7 @@ import ast
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -350,7 +351,9 @@ def _parse(path: Path, expected: str) -> ast.expr:
     if not text.strip():
         raise HyperparameterError(f"{path} is empty; it must hold {expected}")
     try:
-        return ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of odd escapes, on standard error
+            return ast.parse(text, mode="eval").body
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise HyperparameterError(

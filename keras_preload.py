@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ class KerasPreload:
             self._started = True
             self._thread.start()
 
+    def is_under_way(self) -> bool:
+        """Whether `wait` would take a while."""
+        return self._thread.is_alive()
+
     def wait(self) -> None:
         """Return when the import is done; an import that failed fails again where it is used."""
         if self._started:
@@ -32,12 +37,19 @@ def _import_quietly() -> None:
     with _without_native_messages(), contextlib.suppress(Exception):
         import cnn_model  # noqa: F401
 
+        # Its advice is for programmers: that functions are traced again, for each new network.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
 
 @contextlib.contextmanager
 def _without_native_messages() -> Iterator[None]:
     """TensorFlow's libraries write about absent graphics cards straight to the terminal."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    kept = os.dup(2)
+    try:
+        kept = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

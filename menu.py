@@ -8,10 +8,11 @@ anything else is a defect, whose traceback goes to a log file.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -28,8 +29,12 @@ from terminal import (
     InputEnded,
     as_path,
     ask_yes_or_no,
+    keys_unseen,
     make_asker,
     make_console,
+    quoted,
+    say,
+    shown_path,
     shows_colours,
 )
 from trainer_predictor import TrainerPredictor, write_confusion_matrix
@@ -37,19 +42,23 @@ from training_view import make_training_view
 
 if TYPE_CHECKING:
     from data_parser import DataSet
+    from trainer_predictor import Evaluation
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_SETTINGS = {
     "hyperparameter": ROOT / "model_hyperparameters.txt",
     "training-parameter": ROOT / "model_training_parameters.txt",
 }
+# Messages that begin with one of these words, and not with a path, begin with a capital.
+FIRST_WORDS = ("a", "ask", "finished", "no", "that", "the", "there", "this")
+UNSAVED_FOLDERS_SHOWN = 3
 HELP = {
-    "Train": "train the networks of a hyperparameter file with the parameters of another",
+    "Train": "train the networks of a hyperparameter file as a second file says",
     "Predict": "draw a character and read it with the best network",
     "Save": "save the collection of trained networks in a folder",
     "Load": "load a collection from a folder in place of the one in memory",
     "Results": "compare the networks of the collection",
-    "Evaluate": "score every network on labelled images, and show what the best one confuses",
+    "Evaluate": "score every network on labelled images; show what the best confuses",
     "Help": "this list",
     "Exit": "leave",
 }
@@ -79,7 +88,7 @@ def run(
             data_path, seed=seed, keep_digits=keep_digits, file_split=file_split
         )
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(_sentence(str(error)), file=sys.stderr)
         return 2
     session = TrainerPredictor(data_set, seed=seed)
     menu = Menu(session, make_asker(state_folder() / "history"))
@@ -118,15 +127,24 @@ class Menu:
     def greet(self, data_set: DataSet, model_folder: Path | None) -> None:
         """Say what is open, load the collection asked for, and mention unsaved work."""
         counts = ", ".join(f"{count:,} {name}" for name, count in data_set.counts().items())
-        print(
+        say(
             f"{data_set.source.name}: {len(data_set.labels):,} images of "
             f"{len(data_set.classes)} characters ({counts})"
         )
         if model_folder is not None:
             with self._reporting():
                 self._load_folder(model_folder)
-        for folder in self._session.autosave.unsaved():
-            print(f"Entries that were never saved are kept in {folder} - use Load to have them.")
+        self._mention(self._session.autosave.unsaved())
+
+    def _mention(self, unsaved: Sequence[Path]) -> None:
+        if not unsaved:
+            return
+        say("Entries that were never saved are kept; use Load to have them:")
+        for folder in unsaved[-UNSAVED_FOLDERS_SHOWN:]:
+            say(f"  {shown_path(folder)}")
+        older = len(unsaved) - UNSAVED_FOLDERS_SHOWN
+        if older > 0:
+            say(f"  and {older} older in {shown_path(unsaved[0].parent)}")
 
     def loop(self) -> None:
         """Ask for commands and carry them out until the user leaves or the input ends."""
@@ -158,7 +176,16 @@ class Menu:
 
     def _say_goodbye(self) -> None:
         if self._session.has_unsaved_entries:
-            print(f"Entries that were not saved are kept in {self._session.autosave.folder}")
+            kept = self._kept_in()
+            if kept is None:
+                say("Entries were not saved, and could not be kept elsewhere.")
+            else:
+                say(f"Entries that were not saved are kept in {shown_path(kept)}")
+
+    def _kept_in(self) -> Path | None:
+        """Where the unsaved entries are; None where that folder could not be written."""
+        folder = self._session.autosave.folder
+        return folder if folder is not None and os.path.isfile(folder / FILE_NAME) else None
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -166,13 +193,13 @@ class Menu:
         try:
             yield
         except UserError as error:
-            print(error)
+            say(_sentence(str(error)))
         except KeyboardInterrupt:
-            print("Stopped.")
+            say("Stopped.")
         except (InputEnded, _Leave, BrokenPipeError):
             raise
         except Exception as error:
-            print(_log_defect(error))
+            say(log_defect(error))
 
     def _command(self, word: str) -> Callable[[], None]:
         if not word:
@@ -181,12 +208,15 @@ class Menu:
         if len(fitting) == 1:
             return self._commands[fitting[0]]
         if fitting:
-            raise UserError(f"{word!r} can mean {' or '.join(fitting)}; type more of it")
-        raise UserError(f"there is no command {word!r}; type one of {', '.join(self._commands)}")
+            raise UserError(f"{quoted(word)} can mean {' or '.join(fitting)}; type more of it")
+        raise UserError(
+            f"there is no command {quoted(word)}; type one of {', '.join(self._commands)}"
+        )
 
     def _help(self) -> None:
         for name, meaning in HELP.items():
-            print(f"  {name:9} {meaning}")
+            say(f"  {name:9} {meaning}")
+        say("The first letters are enough, in capitals or not. Ctrl-C goes back to the menu.")
 
     def _exit(self) -> None:
         raise _Leave
@@ -196,7 +226,7 @@ class Menu:
         parameter_file = self._ask_for_settings("training-parameter")
         retrain = ask_yes_or_no(self._asker, "Train again what is trained already?")
         parameters = self._session.read_settings(hyperparameter_file, parameter_file)[1]
-        self._keras.wait()
+        self._wait_for_keras()
         from cnn_model import TrainingStopped
 
         console = make_console()
@@ -216,21 +246,27 @@ class Menu:
 
     def _say_where_kept(self) -> None:
         entries = len(self._session.collection.entries)
-        print(f"The collection has {entries} {'entry' if entries == 1 else 'entries'}.", end=" ")
-        if self._session.has_unsaved_entries:
-            print(f"Until you Save it, it is kept in {self._session.autosave.folder}")
-        else:
-            print()
+        sentence = f"The collection has {entries} {'entry' if entries == 1 else 'entries'}."
+        kept = self._kept_in() if self._session.has_unsaved_entries else None
+        if kept is not None:
+            sentence += f" Until you Save it, it is kept in {shown_path(kept)}"
+        say(sentence)
+
+    def _wait_for_keras(self) -> None:
+        if self._keras.is_under_way() and sys.stdout.isatty():
+            with keys_unseen(), make_console().status("Loading TensorFlow ..."):
+                self._keras.wait()
+        self._keras.wait()
 
     def _ask_for_settings(self, kind: str) -> Path:
         previous = self._previous_settings.get(kind)
         if previous is not None and ask_yes_or_no(
-            self._asker, f"Use the previous one ({previous})?"
+            self._asker, f"Use the previous one ({shown_path(previous)})?"
         ):
             return previous
         default = DEFAULT_SETTINGS[kind]
-        answer = self._asker.ask(f"Path of the {kind} file [{default}]:", paths=True)
-        path = as_path(answer) if answer else default
+        answer = self._asker.ask(f"Path of the {kind} file [{shown_path(default)}]:", paths=True)
+        path = as_path(answer) if answer.strip("'\" ") else default
         self._previous_settings[kind] = path
         return path
 
@@ -238,29 +274,29 @@ class Menu:
         generator = self._asker.ask(f"Generator ({', '.join(GENERATORS)}):", GENERATORS).lower()
         characters = self._session.data_set.classes
         character = self._asker.ask("Character:", characters)
-        self._keras.wait()
+        self._wait_for_keras()
         result = self._session.predict(generator, character)
-        print(views.prediction(result, shows_colours()))
+        say(views.prediction(result, shows_colours()))
 
     def _save(self) -> None:
         folder = as_path(self._asker.ask("Folder to save in:", paths=True))
         copy = self._session.save(folder)
-        print(f"Saved {_entries(self._session)} in {folder}")
+        say(f"Saved {_entries(self._session)} in {folder}")
         if copy is not None:
-            print(f"The other entries that were there are kept in {copy}")
+            say(f"The other entries that were there are kept in {copy}")
 
     def _load(self) -> None:
         folder = as_path(self._asker.ask("Folder to load:", paths=True))
         self._load_folder(folder)
 
     def _load_folder(self, folder: Path) -> None:
-        if folder.name == FILE_NAME and folder.is_file():
+        if folder.name == FILE_NAME and os.path.isfile(folder):
             folder = folder.parent
         kept = self._session.autosave.folder if self._session.has_unsaved_entries else None
         self._session.load(folder)
-        print(f"Loaded {_entries(self._session)} from {folder}")
+        say(f"Loaded {_entries(self._session)} from {folder}")
         if kept is not None and kept != self._session.autosave.folder:
-            print(f"The entries that were in memory and not saved are kept in {kept}")
+            say(f"The entries that were in memory and not saved are kept in {shown_path(kept)}")
 
     def _results(self) -> None:
         with_layers = ask_yes_or_no(self._asker, "Show layers?")
@@ -268,40 +304,50 @@ class Menu:
         if not collection.entries:
             raise UserError("there is no trained network yet: use Train, or Load a folder, first")
         if with_layers:
-            print(views.entries_with_layers(collection))
-            print()
+            say(views.entries_with_layers(collection))
+            say("")
         else:
             make_console().print(views.results_table(collection))
-        print("* has the highest validation accuracy: Predict uses it.")
-        print(views.origins(collection, self._session.data_set.fingerprint))
+        say(views.results_notes(collection, self._session.data_set.fingerprint))
 
     def _evaluate(self) -> None:
         answer = self._asker.ask("Path of a labelled data set [the test split]:", paths=True)
         path = as_path(answer) if answer else None
-        self._keras.wait()
-        result = self._session.evaluate(path, show=self._evaluating)
-        print(f"On {result.name}:")
+        self._wait_for_keras()
+        result = self._evaluated(path)
+        say(f"On {result.name}:")
         make_console().print(views.evaluation_table(result))
-        print(views.confused_pairs(result))
-        print(f"Confusion matrix: {write_confusion_matrix(result, Path.cwd())}")
+        say(views.confused_pairs(result))
+        say(f"Confusion matrix: {shown_path(write_confusion_matrix(result, Path.cwd()))}")
 
-    def _evaluating(self, done: int, entries: int) -> None:
-        if sys.stdout.isatty():
-            print(f"\rEvaluating entry {done + 1} of {entries} ...", end="", flush=True)
-            if done + 1 == entries:
-                print()
+    def _evaluated(self, path: Path | None) -> Evaluation:
+        if not sys.stdout.isatty():
+            return self._session.evaluate(path)
+        with keys_unseen(), make_console().status("Reading ...") as status:
+            return self._session.evaluate(
+                path,
+                show=lambda done, entries: status.update(
+                    f"Evaluating entry {done + 1} of {entries} ..."
+                ),
+            )
 
 
 def _entries(session: TrainerPredictor) -> str:
-    count = len(session.collection.entries)
-    best = session.collection.best()
+    collection = session.collection
+    count = len(collection.entries)
+    best = collection.best()
     if best is None:
         return "a collection without entries"
-    number = session.collection.entries.index(best)
-    return (
-        f"{count} {'entry' if count == 1 else 'entries'}, the best of them number {number} "
-        f"(validation accuracy {best.validation.accuracy:.2%})"
-    )
+    accuracy = f"(validation accuracy {best.validation.accuracy:.2%})"
+    if count == 1:
+        return f"1 entry {accuracy}"
+    return f"{count} entries, the best of them number {collection.entries.index(best)} {accuracy}"
+
+
+def _sentence(message: str) -> str:
+    if message.split(" ", 1)[0] in FIRST_WORDS:
+        return message[0].upper() + message[1:]
+    return message
 
 
 @contextlib.contextmanager
@@ -319,19 +365,21 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _log_defect(error: Exception) -> str:
+def log_defect(error: Exception) -> str:
     """Write a traceback to the log file; returns the sentence that tells the user."""
     log = state_folder() / "defects.log"
+    said = f"This is a defect of the program: {_first_line(error)}"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(
                 f"{datetime.now().isoformat()}\n{''.join(traceback.format_exception(error))}\n"
             )
     except OSError as problem:
-        return f"This is a defect of the program: {_first_line(error)} (no log: {problem.strerror})"
-    return f"This is a defect of the program: {_first_line(error)}; more about it is in {log}"
+        return f"{said} (no log: {problem.strerror})"
+    return f"{said}; more about it is in {shown_path(log)}"
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+    line = (str(error).splitlines() or [""])[0][:200]
+    return "".join(letter for letter in line if letter.isprintable()) or type(error).__name__

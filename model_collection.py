@@ -293,7 +293,7 @@ def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights,
 
     full = cnn_model.get_weights(network)
     full_score = score_split(network, data_set, "validation")
-    if max(float(np.abs(array).max()) for array in full) > np.finfo(np.float16).max:
+    if max(float(np.abs(array).max()) for array in full) > float(np.finfo(np.float16).max):
         return full, full_score
     half = cnn_model.to_half_precision(full)
     cnn_model.set_weights(network, half)

@@ -5,19 +5,25 @@ Both ask the same questions in the same order. A pipe gives one answer a line.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from errors import UserError
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
+    from prompt_toolkit.history import History
     from rich.console import Console
 
 PIPE_WIDTH = 160
+LONGEST_ANSWER = 10_000  # characters; no path and no word is longer
+QUOTED = 60
 
 
 class InputEnded(Exception):
@@ -55,11 +61,14 @@ class PipeAsker:
     def ask(self, question: str, words: Sequence[str] = (), *, paths: bool = False) -> str:
         """Take the next line; see `Asker.ask`."""
         print(question, end=" ", file=self._dialogue, flush=True)
-        line = self._answers.readline()
+        line = self._answers.readline(LONGEST_ANSWER)
         if not line:
             print(file=self._dialogue, flush=True)
             raise InputEnded
-        answer = "".join(letter for letter in line.strip() if letter.isprintable())
+        rest = line
+        while len(rest) == LONGEST_ANSWER and not rest.endswith("\n"):
+            rest = self._answers.readline(LONGEST_ANSWER)  # too long: never held as a whole
+        answer = _printable(line)
         print(answer, file=self._dialogue, flush=True)
         return answer
 
@@ -70,16 +79,8 @@ class PersonAsker:
     def __init__(self, history_file: Path) -> None:
         """Ask at the process's terminal; `history_file` keeps the answers if it can."""
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-        history: History = InMemoryHistory()
-        try:
-            history_file.parent.mkdir(parents=True, exist_ok=True)
-            with history_file.open("ab"):
-                history = FileHistory(str(history_file))
-        except OSError:
-            pass  # a home that cannot be written costs the history, nothing else
-        self._session: PromptSession[str] = PromptSession(history=history)
+        self._session: PromptSession[str] = PromptSession(history=_history(history_file))
 
     def ask(self, question: str, words: Sequence[str] = (), *, paths: bool = False) -> str:
         """Ask at the terminal; see `Asker.ask`."""
@@ -91,15 +92,35 @@ class PersonAsker:
             )
         except EOFError as error:
             raise InputEnded from error
-        return answer.strip()
+        return _printable(answer)
 
 
-def _completer(words: Sequence[str], paths: bool) -> Completer | None:
+def _printable(answer: str) -> str:
+    """An answer without space around it and without control characters, as a paste may have."""
+    return "".join(letter for letter in answer.strip() if letter.isprintable())
+
+
+def _history(file: Path) -> History:
+    """Earlier answers, from a file if there can be one."""
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    class ForgivingHistory(FileHistory):
+        def store_string(self, string: str) -> None:
+            with contextlib.suppress(OSError):
+                super().store_string(string)
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab"):
+            return ForgivingHistory(str(file))
+    except OSError:
+        return InMemoryHistory()  # a home that cannot be written costs the history, nothing else
+
+
+def _completer(words: Sequence[str], paths: bool) -> Completer:
     from prompt_toolkit.completion import PathCompleter, WordCompleter
 
-    if paths:
-        return PathCompleter(expanduser=True)
-    return WordCompleter(list(words), ignore_case=True) if words else None
+    return PathCompleter(expanduser=True) if paths else WordCompleter(list(words), ignore_case=True)
 
 
 def make_asker(history_file: Path) -> Asker:
@@ -113,8 +134,63 @@ def make_console() -> Console:
     """Where tables and progress are printed; in a pipe wide enough for every table."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(width=width, highlight=False, soft_wrap=False)
+    class OutputConsole(Console):
+        def on_broken_pipe(self) -> NoReturn:
+            raise BrokenPipeError  # the entry point ends quietly, as after `print`
+
+    terminal = sys.stdout.isatty()
+    width = None if terminal else PIPE_WIDTH
+    return OutputConsole(force_terminal=terminal, width=width, highlight=False, markup=False)
+
+
+def say(text: str) -> None:
+    """Print text; at a terminal its lines are broken between words."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(_filled(line, width) for line in text.split("\n"))
+    print(text)
+
+
+def _filled(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        max(width, 20),
+        subsequent_indent=indent,
+        break_long_words=False,  # a path stays in one piece
+        break_on_hyphens=False,
+    )
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be typed: from the current folder, or from the home folder."""
+    for find, prefix in ((Path.cwd, ""), (Path.home, "~/")):
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            return prefix + str(path.relative_to(find()))
+    return str(path)
+
+
+@contextlib.contextmanager
+def keys_unseen() -> Iterator[None]:
+    """While something is shown that moves, keys do not appear in the middle of it."""
+    try:
+        import termios
+
+        keyboard = sys.stdin.fileno()
+        before = termios.tcgetattr(keyboard)
+    except (ImportError, OSError, ValueError):
+        yield
+        return
+    except termios.error:  # standard input is no terminal
+        yield
+        return
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    try:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, silent)
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
 
 
 def shows_colours() -> bool:
@@ -122,8 +198,8 @@ def shows_colours() -> bool:
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return (
         sys.stdout.isatty()
-        and "NO_COLOR" not in os.environ
-        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
+        and not os.environ.get("NO_COLOR")
+        and not os.environ.get("TERM", "dumb").startswith(("dumb", "unknown", "vt"))
         and encoding == "utf8"
     )
 
@@ -141,7 +217,12 @@ def ask_yes_or_no(asker: Asker, question: str) -> bool:
             return True
         if answer and "no".startswith(answer):
             return False
-        print(f"{answer!r} is neither Y nor N.")
+        say(f"{quoted(answer)} is neither Y nor N.")
+
+
+def quoted(answer: str) -> str:
+    """An answer in quotation marks, shortened where it is long."""
+    return repr(answer if len(answer) <= QUOTED else answer[: QUOTED - 3] + "...")
 
 
 def as_path(answer: str) -> Path:
@@ -157,5 +238,5 @@ def as_path(answer: str) -> Path:
         raise UserError("no path was given; type the path of a file or folder")
     try:
         return Path(text).expanduser()
-    except RuntimeError as error:
-        raise UserError(f"{text!r} names no home folder: {error}") from error
+    except RuntimeError:
+        return Path(text)  # `~name` of somebody unknown: whoever opens it says that it is not there

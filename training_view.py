@@ -10,10 +10,13 @@ import views
 from hyperparameters import TrainingParameters
 from model_collection import Entry, TrainingObserver
 from network_layers import Variant
+from terminal import keys_unseen
+
+SHORTEST_BAR, LONGEST_BAR = 4, 24
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import BarColumn, Progress, TaskID
 
     from cnn_model import TrainingProgress
 
@@ -100,10 +103,12 @@ class BarView(_Announcements):
         parameters: TrainingParameters,
         class_count: int,
         bar: Progress,
+        column: BarColumn,
     ) -> None:
-        """Print on `console`, below which `bar` is live."""
+        """Print on `console`, below which `bar` is live; `column` is the part of it that moves."""
         super().__init__(console, parameters, class_count)
         self._bar = bar
+        self._column = column
         self._task: TaskID | None = None
 
     def variant_started(self, number: int, variants: int, layers: Variant) -> None:
@@ -115,21 +120,15 @@ class BarView(_Announcements):
         """Move the bar."""
         if self._task is None:
             return
-        words = [
-            f"epoch {progress.epoch}/{progress.epochs}",
-            f"batch {progress.batch}/{progress.batches}",
-            f"loss {progress.loss:.3f}",
-            f"acc. {progress.accuracy:.1%}",
-        ]
-        if progress.finished:
-            words.append(f"val. {progress.finished[-1].validation_accuracy:.1%}")
-        words.append(f"{views.duration(progress.seconds_left)} left")
+        words = progress_line(progress)
+        room = self._console.width - len(words) - 1
+        self._column.bar_width = max(SHORTEST_BAR, min(LONGEST_BAR, room))
         done = (progress.epoch - 1) * progress.batches + progress.batch
         self._bar.update(
             self._task,
             total=progress.epochs * progress.batches,
             completed=done,
-            description=" ".join(words),
+            description=words,
         )
 
     def variant_finished(self, number: int, entry: Entry) -> None:
@@ -148,6 +147,19 @@ class BarView(_Announcements):
             self._task = None
 
 
+def progress_line(progress: TrainingProgress) -> str:
+    """Where a training stands, in words that keep their places while the numbers change."""
+    epoch, batch = (
+        f"{done:>{len(str(of))}}/{of}"
+        for done, of in ((progress.epoch, progress.epochs), (progress.batch, progress.batches))
+    )
+    validation = f"{progress.finished[-1].validation_accuracy:.1%}" if progress.finished else "-"
+    return (
+        f"epoch {epoch} batch {batch} loss {progress.loss:.3f} acc. {progress.accuracy:>5.1%} "
+        f"val. {validation:>5} {views.duration(progress.seconds_left)} left"
+    )
+
+
 @contextlib.contextmanager
 def make_training_view(
     console: Console, parameters: TrainingParameters, class_count: int
@@ -162,11 +174,13 @@ def make_training_view(
     Yields:
         The view; when it is left, nothing moves any more.
     """
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield LinesView(console, parameters, class_count)
         return
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
-    columns = (BarColumn(bar_width=16), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield BarView(console, parameters, class_count, bar)
+    column = BarColumn(bar_width=LONGEST_BAR)
+    words = TextColumn("{task.description}", markup=False, table_column=Column())
+    with keys_unseen(), Progress(column, words, console=console, transient=True) as bar:
+        yield BarView(console, parameters, class_count, bar, column)

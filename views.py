@@ -90,28 +90,59 @@ def _share(score: Score) -> str:
 
 
 def results_table(collection: ModelCollection) -> Table:
-    """Every entry in a row, the best one marked."""
-    from rich import box
-    from rich.table import Table
-
+    """Every entry in a row, the best one marked; what all have in common stands below."""
     best = collection.best()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("No.", "Parameters"):
-        table.add_column(heading, justify="right")
-    table.add_column("Training", overflow="fold")
-    for heading in ("Time", "Val. acc.", "Val. loss", "Test acc.", "Test loss"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    in_common = _training_in_common(collection)
+    table = _table()
+    for heading in ("No.", "Weights", "Time", *_SCORE_HEADINGS):
+        table.add_column(heading, justify="right", overflow="fold")
+    if in_common is None:
+        table.add_column("Training", overflow="fold")
     for number, entry in enumerate(collection.entries):
-        table.add_row(
+        cells = [
             f"{'* ' if entry is best else ''}{number}",
             f"{_parameters(entry, collection):,}",
-            training_summary(entry.training_parameters),
             duration(entry.seconds),
             *_score_cells(entry.validation),
             *_score_cells(entry.test),
-            style="bold" if entry is best else None,
-        )
+        ]
+        if in_common is None:
+            cells.append(training_summary(entry.training_parameters))
+        table.add_row(*cells, style="bold" if entry is best else None)
     return table
+
+
+_SCORE_HEADINGS = ("Val.\naccuracy", "Val.\nloss", "Test\naccuracy", "Test\nloss")
+
+
+def _table() -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        caption_justify="left",
+    )
+
+
+def _training_in_common(collection: ModelCollection) -> str | None:
+    """The training parameters in a few words where all entries have the same, else None."""
+    summaries = {training_summary(entry.training_parameters) for entry in collection.entries}
+    return summaries.pop() if len(summaries) == 1 else None
+
+
+def results_notes(collection: ModelCollection, open_fingerprint: str) -> str:
+    """What to know about the entries: which is used, how they were trained, and on what."""
+    lines = ["* has the highest validation accuracy: Predict uses it."]
+    in_common = _training_in_common(collection)
+    if in_common is not None and len(collection.entries) > 1:
+        lines.append(f"All were trained with {in_common}.")
+    elif in_common is not None:
+        lines.append(f"It was trained with {in_common}.")
+    return "\n".join([*lines, _origins(collection, open_fingerprint)])
 
 
 def _parameters(entry: Entry, collection: ModelCollection) -> int:
@@ -146,7 +177,7 @@ def entries_with_layers(collection: ModelCollection) -> str:
     return "\n\n".join(blocks)
 
 
-def origins(collection: ModelCollection, open_fingerprint: str) -> str:
+def _origins(collection: ModelCollection, open_fingerprint: str) -> str:
     """Where the scores come from: a line for each data set that entries were trained on."""
     lines = []
     for fingerprint in dict.fromkeys(entry.data.fingerprint for entry in collection.entries):
@@ -178,10 +209,7 @@ def _entries(numbers: Sequence[int]) -> str:
 
 def layer_table(layers: Variant, class_count: int) -> Table:
     """The layers of a variant with the shape after each and its number of weights."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = _table()
     table.add_column("Layer")
     table.add_column("Output", justify="right")
     table.add_column("Parameters", justify="right")
@@ -202,15 +230,12 @@ def layer_table(layers: Variant, class_count: int) -> Table:
 
 def evaluation_table(result: Evaluation) -> Table:
     """Scores of every entry on the images evaluated."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = _table()
     for heading in ("No.", "Accuracy", "Loss", "Images"):
         table.add_column(heading, justify="right")
     with_seen = any(row.new_images != row.score for row in result.scores)
     if with_seen:
-        table.add_column("On images never trained on", justify="right")
+        table.add_column("On images never trained on", justify="right", overflow="fold")
     for row in result.scores:
         cells = [
             f"{'* ' if row.number == result.best else ''}{row.number}",

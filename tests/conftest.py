@@ -83,6 +83,9 @@ class Watching(TrainingObserver):
     def variant_started(self, number: int, variants: int, layers: Variant) -> None:
         self.told.append(("started", number))
 
+    def progressed(self, progress: object) -> None:
+        pass
+
     def variant_finished(self, number: int, entry: Entry) -> None:
         self.told.append(("finished", number))
 

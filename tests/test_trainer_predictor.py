@@ -1,0 +1,628 @@
+"""Tests of what each menu command does, without a terminal."""
+
+import dataclasses
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnn_model
+import collection_folder
+import data_parser
+from collection_folder import load_collection, save_collection
+from data_parser import DataSet
+from errors import CollectionError, DataError, HyperparameterError, UserError
+from evaluation import overlap
+from evaluation.recognition import Score
+from image_generator import BasicGenerator
+from model_collection import ModelCollection
+from network_layers import Conv2D
+from trainer_predictor import Evaluation, TrainerPredictor, unused_path, write_confusion_matrix
+
+MakeDataSet = Callable[..., DataSet]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "autosave"
+
+
+@pytest.fixture
+def session(data_set: DataSet, saved_collection: Path, root: Path) -> TrainerPredictor:
+    """A session with the two tiny networks loaded."""
+    made = TrainerPredictor(data_set, autosave_root=root)
+    made.load(saved_collection)
+    return made
+
+
+def trained_session(data_set: DataSet, root: Path, tiny: Any, observer: Any) -> TrainerPredictor:
+    made = TrainerPredictor(data_set, autosave_root=root)
+    made.train(tiny.variants_file, tiny.parameters_file, retrain=False, observer=observer)
+    return made
+
+
+def rows_of(data_set: DataSet, image: np.ndarray) -> list[int]:
+    return np.flatnonzero((data_set.images == image).all(axis=(1, 2))).tolist()
+
+
+# ------------------------------------------------------------------------- predict
+
+
+def test_each_picture_of_the_generator_split_comes_once_before_any_comes_again(
+    session: TrainerPredictor,
+) -> None:
+    data_set = session.data_set
+    rows = data_set.splits.generator
+    expected = rows[data_set.labels[rows] == 1].tolist()
+    assert len(expected) > 2
+    for _ in range(5):
+        drawn = [session.predict("basic", "B").drawing for _ in expected]
+        assert all(drawing.held_out for drawing in drawn)
+        found = [row for drawing in drawn for row in rows_of(data_set, drawing.image)]
+        assert sorted(found) == expected
+
+
+def test_no_picture_comes_twice_running(session: TrainerPredictor) -> None:
+    drawn = [session.predict("basic", "A").drawing.image for _ in range(60)]
+    assert not any(np.array_equal(a, b) for a, b in itertools.pairwise(drawn))
+
+
+def test_what_is_drawn_is_what_was_asked_for(session: TrainerPredictor) -> None:
+    for character in "CABBAC":
+        found = session.predict("basic", character)
+        (row,) = rows_of(session.data_set, found.drawing.image)
+        assert session.data_set.classes[session.data_set.labels[row]] == character
+        assert (found.asked, found.stands_for) == (character, None)
+
+
+def test_the_answer_is_that_of_the_best_network_likeliest_first(session: TrainerPredictor) -> None:
+    found = session.predict("basic", "A")
+    best = session.collection.best()
+    assert best is not None and found.entry is best
+    assert session.collection.entries[found.number] is best
+    network = cnn_model.build_network(best.layers, 3)
+    cnn_model.set_weights(network, best.weights)
+    read = cnn_model.predict(network, found.drawing.image[None])[0]
+    shown = {likely.character: likely.probability for likely in found.likeliest}
+    assert shown == pytest.approx(dict(zip("ABC", read.tolist(), strict=True)), abs=1e-6)
+    order = [likely.probability for likely in found.likeliest]
+    assert order == sorted(order, reverse=True) and sum(order) == pytest.approx(1)
+
+
+def test_another_best_entry_reads_from_then_on(session: TrainerPredictor) -> None:
+    for number in (0, 1):
+        entries = session.collection.entries
+        for place, entry in enumerate(entries):
+            scored = Score(float(place == number), 0.1, 9)
+            entries[place] = dataclasses.replace(entry, validation=scored)
+        assert session.predict("basic", "A").number == number
+
+
+def test_the_session_repeats_with_its_seed(
+    data_set: DataSet, saved_collection: Path, root: Path
+) -> None:
+    def pictures(seed: int) -> list[bytes]:
+        made = TrainerPredictor(data_set, seed=seed, autosave_root=root)
+        made.load(saved_collection)
+        return [made.predict("basic", "ABC"[n % 3]).drawing.image.tobytes() for n in range(12)]
+
+    assert pictures(5) == pictures(5) != pictures(6)
+
+
+def test_pictures_the_network_was_trained_on_are_left_out(
+    make_data_set: MakeDataSet, saved_collection: Path, root: Path
+) -> None:
+    """The collection comes from another division of the same images."""
+    collection = load_collection(saved_collection)
+    (used,) = collection.images_used.values()
+
+    def new_ones(data_set: DataSet) -> list[tuple[int, int]]:
+        """Of each class, how many pictures are new, and how many there are."""
+        rows = data_set.splits.generator
+        known = overlap.were_seen(data_set.images[rows], used)
+        of_class = [data_set.labels[rows] == number for number in range(3)]
+        return [(int((mask & ~known).sum()), int(mask.sum())) for mask in of_class]
+
+    divisions = (make_data_set(seed=seed) for seed in range(2, 100))
+    other = next(d for d in divisions if all(0 < new < all_ for new, all_ in new_ones(d)))
+    made = TrainerPredictor(other, autosave_root=root)
+    made.load(saved_collection)
+    for character, (new, _) in zip("ABC", new_ones(other), strict=True):
+        drawn = [made.predict("basic", character).drawing for _ in range(2 * new)]
+        images = np.array([drawing.image for drawing in drawn])
+        assert not overlap.were_seen(images, used).any()
+        assert all(drawing.held_out for drawing in drawn)
+        assert len(np.unique(images.reshape(len(images), -1), axis=0)) == new
+
+
+def test_where_all_pictures_are_known_they_are_drawn_and_said_to_be(data_set: DataSet) -> None:
+    random = np.random.default_rng(0)
+    generator = BasicGenerator(data_set, random, overlap.image_keys(data_set.images))
+    drawing = generator.draw(2)
+    assert not drawing.held_out
+    assert rows_of(data_set, drawing.image)[0] in data_set.splits.generator
+
+
+def test_a_class_without_pictures_is_a_message(data_set: DataSet) -> None:
+    rows = data_set.splits.generator
+    without = dataclasses.replace(data_set.splits, generator=rows[data_set.labels[rows] != 1])
+    lacking = dataclasses.replace(data_set, splits=without)
+    generator = BasicGenerator(lacking, np.random.default_rng(0), np.empty(0, np.uint64))
+    with pytest.raises(UserError, match="'B'"):
+        generator.draw(1)
+    assert generator.draw(0).held_out
+
+
+def test_a_letter_stands_for_its_capital(session: TrainerPredictor) -> None:
+    found = session.predict("basic", "c")
+    assert (found.asked, found.stands_for) == ("c", "C")
+    (row,) = rows_of(session.data_set, found.drawing.image)
+    assert session.data_set.labels[row] == 2
+
+
+@pytest.mark.parametrize("character", ["D", "7", "", " ", "AB", "ß", "\n", "é"])
+def test_an_unknown_character_is_a_message(session: TrainerPredictor, character: str) -> None:
+    with pytest.raises(UserError, match="A B C"):
+        session.predict("basic", character)
+
+
+@pytest.mark.parametrize("name", ["", "Basic", "keras", "keras_adversarial", "../basic"])
+def test_an_unknown_generator_is_a_message(session: TrainerPredictor, name: str) -> None:
+    with pytest.raises(UserError, match="basic"):
+        session.predict(name, "A")
+
+
+def test_without_a_network_there_is_nothing_to_read_with(data_set: DataSet, root: Path) -> None:
+    made = TrainerPredictor(data_set, autosave_root=root)
+    for act in (lambda: made.predict("basic", "A"), lambda: made.evaluate(None)):
+        with pytest.raises(UserError, match="no trained network"):
+            act()
+    with pytest.raises(CollectionError, match="nothing to save"):
+        made.save(root)
+    assert not root.exists()
+
+
+# ------------------------------------------------------------------------- evaluate
+
+
+def as_file(data_set: DataSet, path: Path, **changes: Any) -> Path:
+    data_parser.write_npz(dataclasses.replace(data_set, **changes), path)
+    return path
+
+
+def test_scores_on_the_test_split_are_those_of_the_entries(session: TrainerPredictor) -> None:
+    shown: list[tuple[int, int]] = []
+    found = session.evaluate(None, show=lambda done, every: shown.append((done, every)))
+    assert shown == [(0, 2), (1, 2)]
+    for result, entry in zip(found.scores, session.collection.entries, strict=True):
+        assert result.score.accuracy == entry.test.accuracy
+        assert result.score.loss == pytest.approx(entry.test.loss, rel=1e-5)
+        assert result.score.images == entry.test.images
+        assert result.new_images == result.score
+    best = session.collection.best()
+    assert best is session.collection.entries[found.best]
+
+
+def test_scores_on_a_file_are_those_computed_by_hand(
+    session: TrainerPredictor, make_data_set: MakeDataSet, tmp_path: Path
+) -> None:
+    other = make_data_set(pixels=9, noise=250)
+    found = session.evaluate(as_file(other, tmp_path / "other.npz"))
+    assert "other.npz" in found.name
+    for number, entry in enumerate(session.collection.entries):
+        network = cnn_model.build_network(entry.layers, 3)
+        cnn_model.set_weights(network, entry.weights)
+        read = cnn_model.predict(network, other.images)
+        right = read.argmax(axis=1) == other.labels
+        loss = -np.log(np.clip(read[np.arange(len(read)), other.labels], 1e-7, 1)).mean()
+        score = found.scores[number].score
+        assert score.accuracy == right.mean() and score.images == len(other.images)
+        assert score.loss == pytest.approx(loss, rel=1e-4)
+        if number == found.best:
+            expected = np.zeros((3, 3), int)
+            np.add.at(expected, (other.labels, read.argmax(axis=1)), 1)
+            assert np.array_equal(found.confusion, expected)
+            wrong = expected.sum() - np.trace(expected)
+            assert sum(pair.count for pair in found.confused) == wrong
+
+
+def test_images_that_were_trained_on_are_told_from_new_ones(
+    session: TrainerPredictor, make_data_set: MakeDataSet, tmp_path: Path
+) -> None:
+    data_set = session.data_set
+    own = session.evaluate(as_file(data_set, tmp_path / "own.npz"))
+    unseen = np.concatenate([data_set.splits.test, data_set.splits.generator])
+    for result, entry in zip(own.scores, session.collection.entries, strict=True):
+        network = cnn_model.build_network(entry.layers, 3)
+        cnn_model.set_weights(network, entry.weights)
+        read = cnn_model.predict(network, data_set.images[unseen]).argmax(axis=1)
+        assert result.score.images == len(data_set.images)
+        assert result.new_images is not None
+        assert result.new_images.images == len(unseen)
+        assert result.new_images.accuracy == (read == data_set.labels[unseen]).mean()
+    other = session.evaluate(as_file(make_data_set(pixels=9), tmp_path / "other.npz"))
+    assert all(result.new_images == result.score for result in other.scores)
+
+
+def test_a_file_with_nothing_new_has_no_score_on_new_images(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    data_set = session.data_set
+    rows = np.sort(np.concatenate([data_set.splits.training, data_set.splits.validation]))
+    labels = data_set.labels[rows]
+    splits = data_parser.split_data(labels, np.zeros(len(rows), bool), data_set.classes, 1, False)
+    path = as_file(
+        data_set, tmp_path / "a.npz", images=data_set.images[rows], labels=labels, splits=splits
+    )
+    assert [result.new_images for result in session.evaluate(path).scores] == [None, None]
+
+
+def test_digits_are_passed_over_where_the_collection_has_none(
+    session: TrainerPredictor, make_data_set: MakeDataSet, tmp_path: Path
+) -> None:
+    found = session.evaluate(as_file(make_data_set("0A1B"), tmp_path / "digits.npz"))
+    assert found.scores[0].score.images == 80
+    with pytest.raises(UserError):
+        session.evaluate(as_file(make_data_set("01"), tmp_path / "only.npz"))
+
+
+def test_classes_are_matched_by_character_and_case(
+    session: TrainerPredictor, make_data_set: MakeDataSet, tmp_path: Path
+) -> None:
+    found = session.evaluate(as_file(make_data_set("cBCa"), tmp_path / "mixed.npz"))
+    assert found.confusion.sum(axis=1).tolist() == [40, 40, 80]
+
+
+def test_characters_the_collection_cannot_tell_apart_are_refused(
+    session: TrainerPredictor, make_data_set: MakeDataSet, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="'D'"):
+        session.evaluate(as_file(make_data_set("ABD"), tmp_path / "more.npz"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a data set", b"PK\x03\x04", b"\x80\x04."])
+def test_what_is_no_data_set_is_refused(
+    session: TrainerPredictor, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "file").write_bytes(content)
+    for path in (tmp_path / "file", tmp_path / "missing", tmp_path):
+        with pytest.raises(DataError):
+            session.evaluate(path)
+
+
+# ------------------------------------------------------------------------- the confusion matrix
+
+
+def test_the_confusion_matrix_is_a_png_that_replaces_nothing(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    from matplotlib.image import imread
+
+    found = session.evaluate(None)
+    (tmp_path / "confusion-matrix-2.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "confusion-matrix.png").write_text("mine")
+    path = write_confusion_matrix(found, tmp_path)
+    assert path.name == "confusion-matrix-3.png"
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert min(imread(path).shape[:2]) > 300
+    assert (tmp_path / "confusion-matrix.png").read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", ["$\\frac$ and $x_.npz", "a_b^c{.npz", "a\nb.npz", "Ω字.npz"])
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_names_are_shown_in_the_picture_as_they_are(
+    session: TrainerPredictor, tmp_path: Path, name: str
+) -> None:
+    found = dataclasses.replace(
+        session.evaluate(None), name=f"all images of {name}", classes=("$", "\\", "_")
+    )
+    assert write_confusion_matrix(found, tmp_path).stat().st_size > 1000
+
+
+def test_a_picture_that_cannot_be_written_is_a_message(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    found: Evaluation = session.evaluate(None)
+    with pytest.raises(UserError, match="cannot be written"):
+        write_confusion_matrix(found, tmp_path / "missing")
+
+
+def test_an_unused_path_is_the_first_free_one(tmp_path: Path) -> None:
+    assert unused_path(tmp_path / "a.b.png") == tmp_path / "a.b.png"
+    for name in ("a.b.png", "a.b-2.png"):
+        (tmp_path / name).touch()
+    assert unused_path(tmp_path / "a.b.png") == tmp_path / "a.b-3.png"
+
+
+# ------------------------------------------------------------------------- save and load
+
+
+def test_a_collection_for_other_classes_is_refused(
+    make_data_set: MakeDataSet, saved_collection: Path, root: Path
+) -> None:
+    for classes in ("ABD", "ABCD", "AB", "BAC", "abc"):
+        made = TrainerPredictor(make_data_set(classes), autosave_root=root)
+        before = made.collection
+        with pytest.raises(CollectionError, match="tells 3 characters apart"):
+            made.load(saved_collection)
+        assert made.collection is before
+
+
+def test_a_load_that_fails_leaves_the_session_as_it_was(
+    session: TrainerPredictor, saved_collection: Path, tmp_path: Path
+) -> None:
+    before, entries = session.collection, list(session.collection.entries)
+    damaged = Path(shutil.copytree(saved_collection, tmp_path / "damaged"))
+    next(damaged.glob("*.npy")).unlink()
+    for folder in (damaged, tmp_path / "missing", tmp_path):
+        with pytest.raises(CollectionError):
+            session.load(folder)
+    assert session.collection is before and session.collection.entries == entries
+    assert session.predict("basic", "A").entry in entries
+
+
+def test_saving_over_other_entries_keeps_a_copy_of_them(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    assert session.save(folder) is None
+    removed = session.collection.entries.pop(0)
+    copy = session.save(folder)
+    assert copy == tmp_path / "model-before"
+    kept = load_collection(copy)
+    assert kept.entries[0].identity == removed.identity
+    assert len(kept.entries) == 2 and len(load_collection(folder).entries) == 1
+    assert session.save(folder) is None
+    save_collection(kept, folder)
+    assert session.save(folder) == tmp_path / "model-before-2"
+
+
+@pytest.mark.parametrize("change", ["seed", "data"])
+def test_the_same_variant_trained_on_other_data_or_by_another_seed_is_another_entry(
+    session: TrainerPredictor, tmp_path: Path, change: str
+) -> None:
+    session.save(tmp_path / "model")
+    before = load_collection(tmp_path / "model")
+    for number, entry in enumerate(session.collection.entries):
+        if change == "seed":
+            other = dataclasses.replace(entry, seed=entry.seed + 1)
+        else:
+            origin = dataclasses.replace(entry.data, fingerprint="e" * 64)
+            other = dataclasses.replace(entry, data=origin)
+            session.collection.images_used["e" * 64] = session.collection.keys_of(entry)
+        session.collection.entries[number] = other
+    copy = session.save(tmp_path / "model")
+    assert copy is not None
+    assert [entry.data for entry in load_collection(copy).entries] == [
+        entry.data for entry in before.entries
+    ]
+
+
+def test_saving_over_a_collection_of_other_classes_keeps_a_copy(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    other = ModelCollection(("X", "Y"))
+    save_collection(other, tmp_path / "model")
+    copy = session.save(tmp_path / "model")
+    assert copy is not None and load_collection(copy).classes == ("X", "Y")
+
+
+def test_saving_over_a_damaged_collection_keeps_what_is_left_of_it(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    session.save(tmp_path / "model")
+    damaged, sound = sorted((tmp_path / "model").glob("*.h5"))
+    damaged.write_bytes(b"damaged")
+    del session.collection.entries[:]
+    session.collection.entries.append(load_collection_entry(session))
+    copy = session.save(tmp_path / "model")
+    assert copy is not None
+    assert (copy / sound.name).is_file() and (copy / damaged.name).read_bytes() == b"damaged"
+
+
+def load_collection_entry(session: TrainerPredictor) -> Any:
+    """An entry of other layers, made of nothing."""
+    from evaluation.recognition import Score
+    from model_collection import Entry, library_versions, origin_of
+    from network_layers import Flatten, weight_arrays
+
+    origin = origin_of(session.data_set)
+    session.collection.images_used = {origin.fingerprint: np.zeros(1, np.uint64)}
+    return Entry(
+        layers=(Conv2D(1, (1, 1)), Flatten()),
+        training_parameters=hyper(),
+        validation=Score(0.1, 1, 1),
+        test=Score(0.1, 1, 1),
+        history=(),
+        seconds=1.0,
+        seed=1,
+        data=origin,
+        versions=library_versions(["numpy"]),
+        weights=tuple(
+            np.zeros(array.shape, np.float16)
+            for array in weight_arrays((Conv2D(1, (1, 1)), Flatten()), 3)
+        ),
+    )
+
+
+def hyper() -> Any:
+    from hyperparameters import TrainingParameters
+
+    return TrainingParameters("adam", 1, 1)
+
+
+def test_a_save_that_is_refused_leaves_no_copy(session: TrainerPredictor, tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "letter.txt").write_text("dear")
+    with pytest.raises(CollectionError):
+        session.save(folder)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("letters")] == [
+        "letters"
+    ]
+
+
+def test_where_no_copy_can_be_kept_nothing_is_written_over(
+    session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **how: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    folder = tmp_path / "model"
+    session.save(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    del session.collection.entries[0]
+    monkeypatch.setattr(shutil, "copytree", fail)
+    with pytest.raises(CollectionError, match="nothing was changed"):
+        session.save(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_working_folder_can_be_saved_into(
+    session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert session.save(Path()) is None
+    session.collection.entries.pop()
+    assert session.save(Path()) == tmp_path.resolve() / "here-before"
+    assert session.save(Path("../here")) is None
+
+
+# ------------------------------------------------------------------------- autosave
+
+
+def test_finished_entries_are_kept_until_they_are_saved(
+    data_set: DataSet, root: Path, tiny: Any, observer: Any, tmp_path: Path
+) -> None:
+    made = trained_session(data_set, root, tiny, observer)
+    assert made.has_unsaved_entries
+    (kept,) = root.iterdir()
+    assert len(load_collection(kept).entries) == 2
+    assert made.autosave.unsaved() == ()
+    later = TrainerPredictor(data_set, autosave_root=root)
+    assert later.autosave.unsaved() == (kept,)
+    made.save(tmp_path / "model")
+    assert not made.has_unsaved_entries
+    assert list(root.iterdir()) == [] and later.autosave.unsaved() == ()
+    assert len(load_collection(tmp_path / "model").entries) == 2
+
+
+def test_each_entry_is_on_disk_before_the_next_begins(
+    data_set: DataSet, root: Path, tiny: Any, observer: Any
+) -> None:
+    made = TrainerPredictor(data_set, autosave_root=root)
+    with pytest.raises(cnn_model.TrainingStopped):
+        made.train(
+            tiny.variants_file,
+            tiny.parameters_file,
+            retrain=False,
+            observer=observer,
+            should_stop=lambda: ("started", 1) in observer.told,
+        )
+    (kept,) = root.iterdir()
+    (entry,) = load_collection(kept).entries
+    assert entry.identity == made.collection.entries[0].identity
+
+
+def keep_something(session: TrainerPredictor) -> Path:
+    session._keep()
+    assert session.autosave.folder is not None
+    return session.autosave.folder
+
+
+def test_what_another_session_left_can_be_loaded_and_saved(
+    session: TrainerPredictor, data_set: DataSet, root: Path, tmp_path: Path
+) -> None:
+    kept = keep_something(session)
+    later = TrainerPredictor(data_set, autosave_root=root)
+    later.load(kept)
+    assert later.has_unsaved_entries and later.autosave.unsaved() == ()
+    later.save(tmp_path / "model")
+    assert not kept.exists() and not later.has_unsaved_entries
+    assert len(load_collection(tmp_path / "model").entries) == 2
+
+
+def test_another_collection_that_is_loaded_leaves_what_was_kept(
+    session: TrainerPredictor, saved_collection: Path, tmp_path: Path
+) -> None:
+    kept = keep_something(session)
+    session.load(saved_collection)
+    assert not session.has_unsaved_entries
+    assert session.autosave.unsaved() == (kept,)
+    session.save(tmp_path / "model")
+    assert len(load_collection(kept).entries) == 2
+
+
+def test_sessions_side_by_side_keep_their_own(
+    session: TrainerPredictor, data_set: DataSet, saved_collection: Path, root: Path
+) -> None:
+    other = TrainerPredictor(data_set, autosave_root=root)
+    other.load(saved_collection)
+    del other.collection.entries[0]
+    one, two = keep_something(session), keep_something(other)
+    assert one != two
+    assert [len(load_collection(folder).entries) for folder in (one, two)] == [2, 1]
+
+
+def test_saving_into_the_autosave_folder_itself_does_not_remove_it(
+    session: TrainerPredictor,
+) -> None:
+    kept = keep_something(session)
+    session.save(kept)
+    assert len(load_collection(kept).entries) == 2
+
+
+def test_the_autosave_root_may_be_reached_through_a_link(
+    session: TrainerPredictor, data_set: DataSet, root: Path
+) -> None:
+    kept = keep_something(session)
+    link = root.with_name("link")
+    link.symlink_to(root)
+    later = TrainerPredictor(data_set, autosave_root=link)
+    assert [path.name for path in later.autosave.unsaved()] == [kept.name]
+    later.load(link / kept.name)
+    assert later.autosave.unsaved() == ()
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_an_autosave_root_that_is_no_folder_is_a_message(
+    session: TrainerPredictor, root: Path, kind: str
+) -> None:
+    root.write_text("x") if kind == "file" else root.symlink_to("nowhere/deep")
+    assert session.autosave.unsaved() == ()
+    with pytest.raises(CollectionError):
+        session._keep()
+    assert session.has_unsaved_entries
+
+
+def test_the_state_folder_of_the_user_is_where_entries_are_kept(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import sys
+
+    if sys.platform != "linux":
+        pytest.skip("only Linux has XDG_STATE_HOME")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    assert TrainerPredictor(data_set).autosave.root == tmp_path / "mine/handwriting/autosave"
+
+
+# ------------------------------------------------------------------------- settings
+
+
+def test_the_problems_of_both_files_are_named_and_nothing_is_trained(
+    data_set: DataSet, root: Path, tmp_path: Path, observer: Any
+) -> None:
+    (tmp_path / "variants").write_text("[[{'type':'what'}]]")
+    (tmp_path / "training").write_text("{}")
+    made = TrainerPredictor(data_set, autosave_root=root)
+    with pytest.raises(HyperparameterError) as caught:
+        made.train(tmp_path / "variants", tmp_path / "training", retrain=False, observer=observer)
+    assert "'what'" in str(caught.value) and "'optimizer'" in str(caught.value)
+    assert observer.told == [] and not root.exists()
+    assert not collection_folder.holds_collection(root)

@@ -1,0 +1,126 @@
+"""Tests of what is shown: pictures, tables, the line of a training under way."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+import views
+from cnn_model import Epoch, TrainingProgress
+from model_collection import ModelCollection
+from training_view import SHORTEST_BAR, progress_line
+
+
+def printed(table: Table, width: int) -> str:
+    console = Console(width=width, file=None, highlight=False, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def many_entries(trained: ModelCollection, count: int, *, alike: bool) -> ModelCollection:
+    entry = trained.entries[0]
+    trained.entries[:] = [
+        dataclasses.replace(
+            entry,
+            seconds=36_000.0 + number,
+            training_parameters=dataclasses.replace(
+                entry.training_parameters,
+                train_epochs=100 + (0 if alike else number),
+                learning_rate=0.00025,
+                early_stopping_patience=3,
+            ),
+        )
+        for number in range(count)
+    ]
+    return trained
+
+
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("width", [40, 60, 80, 160])
+def test_results_lose_nothing_in_any_width(
+    trained: ModelCollection, width: int, alike: bool
+) -> None:
+    collection = many_entries(trained, 12, alike=alike)
+    shown = printed(views.results_table(collection), width)
+    assert all(len(line) <= width for line in shown.splitlines())
+    assert "…" not in shown
+    if width >= 80:
+        for entry in collection.entries:
+            assert views.duration(entry.seconds) in shown
+            assert f"{entry.validation.accuracy:.2%}" in shown
+            assert f"{entry.test.loss:.4f}" in shown
+
+
+def test_results_of_entries_trained_alike_are_one_line_each_in_80_columns(
+    trained: ModelCollection,
+) -> None:
+    collection = many_entries(trained, 12, alike=True)
+    assert len(printed(views.results_table(collection), 80).splitlines()) == 3 + 12
+    notes = views.results_notes(collection, "other")
+    assert "adam, batch 8, 100 epochs, rate 0.00025, patience 3." in notes
+    assert "Entries 0 to 11:" in notes and "not the open data set" in notes
+
+
+def test_results_of_entries_trained_differently_say_how_each_was(trained: ModelCollection) -> None:
+    collection = many_entries(trained, 3, alike=False)
+    shown = printed(views.results_table(collection), 160)
+    for entry in collection.entries:
+        assert views.training_summary(entry.training_parameters) in shown
+    assert "trained with" not in views.results_notes(collection, "other")
+
+
+def test_the_line_of_a_long_training_fits_80_columns_and_stays_in_place() -> None:
+    at = dataclasses.replace(
+        TrainingProgress(1, 10, 7, 1763, 0.04, 3.5, 5000.0, ()),
+    )
+    later = dataclasses.replace(
+        at, epoch=10, batch=1763, accuracy=1.0, loss=0.012, finished=(Epoch(0.9, 0.1, 1.0, 0.1),)
+    )
+    first, last = progress_line(at), progress_line(later)
+    assert len(last) + 1 + SHORTEST_BAR <= 81
+    assert [first.index(word) for word in ("batch", "loss", "acc.", "val.")] == [
+        last.index(word) for word in ("batch", "loss", "acc.")
+    ] + [first.index("val.")]
+    for part in ("epoch 10/10", "batch 1763/1763", "loss 0.012", "acc. 100.0%", "val. 100.0%"):
+        assert part in last
+    assert "1:23:20 left" in last
+
+
+def test_an_ascii_picture_has_14_lines_of_28_with_dark_paper() -> None:
+    image = np.zeros((28, 28), np.uint8)
+    image[:14, :7] = 255
+    lines = views.picture(image, colours=False).splitlines()
+    assert [len(line) for line in lines] == [30] * 16
+    assert lines[1] == "|" + "@" * 7 + " " * 21 + "|"
+    assert lines[8] == "|" + " " * 28 + "|"
+
+
+def test_a_colour_picture_holds_every_pixel_in_half_blocks() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (28, 28), dtype=np.uint8)
+    lines = views.picture(image, colours=True).splitlines()[1:-1]
+    assert len(lines) == 14
+    for pair, line in enumerate(lines):
+        cells = re.findall(r"\x1b\[38;5;(\d+);48;5;(\d+)m▀", line)
+        assert len(cells) == 28
+        greys = np.array(cells, int).T - 232
+        assert np.array_equal(greys, image[2 * pair : 2 * pair + 2].astype(int) * 23 // 255)
+        assert line.endswith("\x1b[0m|")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0:00"),
+        (0.6, "0:01"),
+        (59.7, "1:00"),
+        (3599, "59:59"),
+        (3600, "1:00:00"),
+        (86400, "24:00:00"),
+    ],
+)
+def test_a_duration_is_written_as_on_a_clock(seconds: float, shown: str) -> None:
+    assert views.duration(seconds) == shown
