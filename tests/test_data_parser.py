@@ -44,11 +44,11 @@ def contents(**changes: Any) -> dict[str, Any]:
     mapping = np.array([[number, ord(c)] for number, c in enumerate(CLASSES)], np.uint8)
     fields: dict[str, Any] = {"train": train, "test": test, "mapping": mapping}
     for key, value in changes.items():
-        part, _, name = key.partition("_")
-        if name:
-            fields[part][name] = value
+        field, _, inner = key.partition("_")
+        if inner:
+            fields[field][inner] = value
         else:
-            fields[part] = value
+            fields[field] = value
     return fields
 
 
@@ -59,7 +59,7 @@ def without(path: str) -> dict[str, Any]:
     for name in parents:
         inner = inner[name]
     del inner[last]
-    return fields
+    return dict(fields)
 
 
 def classic(path: Path, compressed: bool = True, **changes: Any) -> Path:
