@@ -6,10 +6,8 @@ Arguments go in, an exit code comes out. Importing this file does nothing but de
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     _prepare_streams()
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # what libraries say to programmers
     try:
         import menu
 
@@ -64,8 +60,7 @@ def _prepare_streams() -> None:
 
 
 def _failed(sentence: str) -> int:
-    with contextlib.suppress(OSError):
-        print(sentence, file=sys.stderr)
+    sys.stderr.write(f"{sentence}\n")
     return 1
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -90,6 +91,8 @@ def run(
     except UserError as error:
         print(_sentence(str(error)), file=sys.stderr)
         return 2
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries say to programmers
     session = TrainerPredictor(data_set, seed=seed)
     menu = Menu(session, make_asker(state_folder() / "history"))
     menu.greet(data_set, model_folder)
