@@ -13,6 +13,7 @@ import ast
 import dataclasses
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from network_layers import (
 )
 
 MAXIMUM_FILE_BYTES = 1_000_000
+NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # Windows has no such files
 OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "nadam", "rmsprop", "sgd")
 
 
@@ -371,12 +373,14 @@ def _read_text(path: Path) -> str:
             raise HyperparameterError(f"{path} is a folder; a text file is needed here")
         if path.exists() and not path.is_file():
             raise HyperparameterError(f"{path} is no ordinary file; a text file is needed here")
-        if path.stat().st_size > MAXIMUM_FILE_BYTES:
+        # Without waiting: some system files say that they are ordinary and never end.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_WAITING)) as file:
+            content = file.read(MAXIMUM_FILE_BYTES + 1) or b""
+        if len(content) > MAXIMUM_FILE_BYTES:
             raise HyperparameterError(
-                f"{path} has {path.stat().st_size:,} bytes; such a text file has "
-                f"at most {MAXIMUM_FILE_BYTES:,}"
+                f"{path} is too long; such a text file has at most {MAXIMUM_FILE_BYTES:,} bytes"
             )
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as error:
         raise HyperparameterError(
             f"there is no file {path}; give the path of a text file"

@@ -140,10 +140,18 @@ class TrainerPredictor:
         Raises:
             HyperparameterError: a file is wrong, and nothing was trained; or some variants' weights
                 grew without bound, and all others were trained.
-            CollectionError: an entry could not be written; it is in memory all the same.
+            CollectionError: entries could not be kept on disk; all are trained, and in memory.
             cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
         """
         variants, parameters = self.read_settings(hyperparameter_file, training_parameter_file)
+        not_kept: list[CollectionError] = []
+
+        def keep() -> None:
+            try:
+                self._keep()
+            except CollectionError as error:  # no reason to give up the variants that follow
+                not_kept.append(error)
+
         train(
             self.collection,
             variants,
@@ -152,9 +160,11 @@ class TrainerPredictor:
             seed=self.seed,
             retrain=retrain,
             observer=observer,
-            keep=self._keep,
+            keep=keep,
             should_stop=should_stop,
         )
+        if not_kept:
+            raise CollectionError(f"{not_kept[-1]}; what was trained is in memory: use Save")
 
     def read_settings(
         self, hyperparameter_file: Path, training_parameter_file: Path

@@ -1,5 +1,6 @@
 """README and docs, held against the program."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -50,7 +51,7 @@ def _with_models(folder: Path) -> Path:
 def test_every_layer_and_key_is_documented() -> None:
     for name, layer in network_layers.LAYER_TYPES.items():
         row = next(line for line in FORMATS.splitlines() if line.startswith(f"| `'{name}'`"))
-        for key in layer.__dataclass_fields__:
+        for key in (field.name for field in dataclasses.fields(layer)):
             assert f"`'{key}'`" in row, f"{name}: {key} is not in docs/formats.md"
 
 

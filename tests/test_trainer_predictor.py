@@ -530,6 +530,16 @@ def test_each_entry_is_on_disk_before_the_next_begins(
     assert entry.identity == made.collection.entries[0].identity
 
 
+def test_training_goes_on_where_entries_cannot_be_kept_on_disk(
+    data_set: DataSet, root: Path, tiny: Any, observer: Any
+) -> None:
+    root.write_text("in the way")
+    session = TrainerPredictor(data_set, autosave_root=root)
+    with pytest.raises(CollectionError, match="use Save"):
+        session.train(tiny.variants_file, tiny.parameters_file, retrain=False, observer=observer)
+    assert len(session.collection.entries) == 2
+
+
 def keep_something(session: TrainerPredictor) -> Path:
     session._keep()
     assert session.autosave.folder is not None
