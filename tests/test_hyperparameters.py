@@ -280,7 +280,7 @@ def test_layers_that_make_no_network_are_named(
         ("[" * 5000, "cannot be read as"),
         ("[[" + "-" * 5000 + "1]]", "cannot be read as"),
         ("[[" + "a." * 20000 + "b]]", "cannot be read as"),
-        (b"#" * 1_000_001, "1,000,001 bytes"),
+        (b"#" * 1_000_001, "more than 1,000,000 bytes"),
     ],
 )
 def test_a_file_that_is_no_list_of_variants_is_refused(
