@@ -378,7 +378,7 @@ def _read_text(path: Path) -> str:
             content = file.read(MAXIMUM_FILE_BYTES + 1) or b""
         if len(content) > MAXIMUM_FILE_BYTES:
             raise HyperparameterError(
-                f"{path} has more than {MAXIMUM_FILE_BYTES:,} bytes; such a text file is far shorter"
+                f"{path} has more than {MAXIMUM_FILE_BYTES:,} bytes; a text file is shorter"
             )
         return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as error:
