@@ -21,7 +21,8 @@ from evaluation.recognition import Score
 from image_generator import BasicGenerator
 from model_collection import ModelCollection
 from network_layers import Conv2D
-from trainer_predictor import Evaluation, TrainerPredictor, unused_path, write_confusion_matrix
+from trainer_predictor import Evaluation, TrainerPredictor, write_confusion_matrix
+from unused_path import unused_path
 
 MakeDataSet = Callable[..., DataSet]
 

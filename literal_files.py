@@ -1,0 +1,214 @@
+"""Text files of Python literals: parsed, never executed, with every problem in them named.
+
+What a value must be is said by checks: functions that return the value as it is used, or raise
+ValueError with what would be right.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from errors import HyperparameterError
+
+MAXIMUM_FILE_BYTES = 1_000_000
+NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # Windows has no such files
+WRONG = object()  # stands for a value that could not be read
+Check: TypeAlias = Callable[[Any], Any]
+
+
+def whole_number(low: int, high: int) -> Check:
+    """A check for a whole number from `low` to `high`."""
+
+    def check(value: Any) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"a whole number from {low:,} to {high:,}")
+        return value
+
+    return check
+
+
+def number_between(low: float, high: float, *, including_low: bool) -> Check:
+    """A check for a number from `low` up to, not including, `high`, or above `low` to `high`."""
+
+    def check(value: Any) -> float:
+        inside = type(value) in (int, float) and (
+            low <= value < high if including_low else low < value <= high
+        )
+        if not inside:
+            raise ValueError(
+                f"a number from {low:g} up to, not including, {high:g}"
+                if including_low
+                else f"a number above {low:g}, at most {high:g}"
+            )
+        return float(value)
+
+    return check
+
+
+def one_of(names: Sequence[str]) -> Check:
+    """A check for one of some words."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise ValueError("one of " + ", ".join(repr(name) for name in names))
+        return value
+
+    return check
+
+
+def one_or_two_whole_numbers(low: int, high: int) -> Check:
+    """A check for a whole number, or two of them, from `low` to `high`; returns two."""
+
+    def check(value: Any) -> tuple[int, int]:
+        pair = (value, value) if type(value) is int else value
+        fits = isinstance(pair, (tuple, list)) and len(pair) == 2
+        if not fits or not all(type(part) is int and low <= part <= high for part in pair):
+            raise ValueError(
+                f"a whole number from {low} to {high}, or two of them such as ({low}, {low})"
+            )
+        return int(pair[0]), int(pair[1])
+
+    return check
+
+
+def quote(value: Any) -> str:
+    """A value as it is written, shortened where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write out a number of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def quoted_list(names: Sequence[str]) -> str:
+    """Words in quotation marks with commas between."""
+    return ", ".join(repr(name) for name in names)
+
+
+def checked_fields(
+    given: Mapping[Any, Any], kind: type[Any], checks: Mapping[str, Check], what: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Check a dictionary against a dataclass; returns its fields and every problem found."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    problems = [
+        f"{what} has no key {quote(key)}; its keys are {quoted_list(list(fields)) or 'none'}"
+        for key in given
+        if key not in fields
+    ]
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in given:
+            try:
+                values[name] = checks[name](given[name])
+            except ValueError as problem:
+                problems.append(f"{name!r} is {quote(given[name])}, but must be {problem}")
+        elif field.default is dataclasses.MISSING:
+            problems.append(f"{what} needs the key {name!r}")
+    return values, problems
+
+
+def literal_value(node: ast.expr, where: str, problems: list[str]) -> Any:
+    """Value of a literal; `WRONG` and a problem when it is anything else."""
+    for inner in ast.walk(node):
+        problem = _repeated_key(inner) if isinstance(inner, ast.Dict) else None
+        if problem:
+            problems.append(f"line {inner.lineno}{where}: {problem}")  # type: ignore[attr-defined]
+            return WRONG
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+        problems.append(
+            f"line {node.lineno}{where}: {_source(node)} is not a plain value; only numbers, "
+            "texts, tuples, lists and dictionaries may stand here"
+        )
+        return WRONG
+
+
+def _source(node: ast.expr) -> str:
+    try:
+        return quote(ast.unparse(node))
+    except (RecursionError, ValueError):
+        return "this"
+
+
+def _repeated_key(node: ast.Dict) -> str | None:
+    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+    for number, key in enumerate(keys):
+        if key in keys[:number]:
+            return f"the key {quote(key)} is there twice"
+    return None
+
+
+def parse_expression(path: Path, expected: str) -> ast.expr:
+    """Read the single expression in a text file.
+
+    Args:
+        path: a text file, UTF-8.
+        expected: what it must hold, for messages.
+
+    Raises:
+        HyperparameterError: it cannot be read, or holds something else.
+    """
+    text = _read_text(path).lstrip("\ufeff \t\f")
+    if not text.strip():
+        raise HyperparameterError(f"{path} is empty; it must hold {expected}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of odd escapes, on standard error
+            return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise HyperparameterError(
+            f"{path}{line}: this cannot be read as {expected}: {error.msg}"
+        ) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise HyperparameterError(
+            f"{path} cannot be read as {expected}: {str(error) or 'it is nested too deeply'}"
+        ) from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise HyperparameterError(f"{path} is a folder; a text file is needed here")
+        if path.exists() and not path.is_file():
+            raise HyperparameterError(f"{path} is no ordinary file; a text file is needed here")
+        # Without waiting: some system files say that they are ordinary and never end.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_WAITING)) as file:
+            content = file.read(MAXIMUM_FILE_BYTES + 1) or b""
+        if len(content) > MAXIMUM_FILE_BYTES:
+            raise HyperparameterError(
+                f"{path} has more than {MAXIMUM_FILE_BYTES:,} bytes; a text file is shorter"
+            )
+        return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except FileNotFoundError as error:
+        raise HyperparameterError(
+            f"there is no file {path}; give the path of a text file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise HyperparameterError(
+            f"{path} is not a text file in UTF-8, see its byte {error.start}"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise HyperparameterError(f"{path} cannot be read: {reason}") from error
+
+
+def raise_problems(path: Path, problems: Sequence[str]) -> None:
+    """Raise one error that names every problem of a file; none if there are none.
+
+    Raises:
+        HyperparameterError: there are problems.
+    """
+    if len(problems) == 1:
+        raise HyperparameterError(f"{path}, {problems[0]}")
+    if problems:
+        raise HyperparameterError(
+            f"{path} has {len(problems)} problems:\n" + "\n".join(f"  {line}" for line in problems)
+        )
