@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,8 @@ def plot_confusion_matrix(
     Raises:
         OSError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     size = max(5.0, 0.24 * len(classes) + 1.5)
-    figure = Figure(figsize=(size, size), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(size, size)
     axes = figure.add_subplot()
     totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     picture = axes.imshow(matrix / totals, cmap="Blues", vmin=0, vmax=1)
@@ -45,3 +42,114 @@ def plot_confusion_matrix(
     axes.set_title(title, fontsize=10, parse_math=False)
     figure.colorbar(picture, ax=axes, shrink=0.6, label="share of the label's images")
     figure.savefig(path, dpi=150, format="png")
+
+
+def plot_image_sheet(
+    rows: Sequence[npt.NDArray[np.uint8]], labels: Sequence[str], title: str, path: Path
+) -> None:
+    """Draw a sheet of images, ink dark on white, one labelled row below the other.
+
+    Args:
+        rows: uint8 (images, H, W) each, ink 255 on paper 0, one or more; rows may differ in their
+            number of images, not in H and W.
+        labels: one a row.
+        title: line above the sheet.
+        path: PNG file to write.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: there is no image, H or W differ, or there is not one label a row.
+    """
+    if len(labels) != len(rows):
+        raise ValueError(f"{len(rows)} rows have {len(labels)} labels")
+    sheet = _tiled(rows)
+    height, width = (pixels / 60 for pixels in sheet.shape)  # 60 pixels an inch
+    figure = _figure(max(3.0, width + 1.0), max(1.5, height + 0.5))
+    axes = figure.add_subplot()
+    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    row_height = len(sheet) / len(rows)
+    axes.set_yticks(
+        row_height * (np.arange(len(rows)) + 0.5) - 0.5, labels, fontsize=9, parse_math=False
+    )
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize=10, parse_math=False)
+    figure.savefig(path, dpi=150, format="png")
+
+
+def _tiled(rows: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """One picture of rows of images, with a little paper around each."""
+    shapes = {row.shape[1:] for row in rows}
+    longest = max(map(len, rows), default=0)
+    if len(shapes) > 1 or not longest:
+        raise ValueError(f"a sheet needs images of one size, not {sorted(shapes)}")
+    height, width = shapes.pop()
+    cells = np.zeros((len(rows), longest, height + 2, width + 2), np.uint8)
+    for line, row in zip(cells, rows, strict=True):
+        line[: len(row), 1:-1, 1:-1] = row
+    return cells.transpose(0, 2, 1, 3).reshape(len(rows) * (height + 2), longest * (width + 2))
+
+
+def plot_quality_bars(
+    recognition: npt.NDArray[np.floating],
+    coverage: npt.NDArray[np.floating],
+    generators: Sequence[str],
+    classes: Sequence[str],
+    title: str,
+    path: Path,
+) -> None:
+    """Draw recognition and coverage of each class as bars, one colour a generator.
+
+    Args:
+        recognition: floats (G, C), shares from 0 to 1.
+        coverage: floats (G, C), shares from 0 to 1.
+        generators: G names.
+        classes: the C characters.
+        title: line above the picture.
+        path: PNG file to write.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: an array is not of shape (G, C), or that is empty.
+    """
+    shape = (len(generators), len(classes))
+    if not recognition.shape == coverage.shape == shape or 0 in shape:
+        raise ValueError(
+            f"bars of {shape[0]} generators and {shape[1]} classes cannot be drawn from arrays of "
+            f"shapes {recognition.shape} and {coverage.shape}"
+        )
+    figure = _figure(max(6.0, 2.0 + 0.08 * shape[1] * (shape[0] + 1)), 6.0)
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    for axes, name, shares in zip(
+        figure.subplots(2, 1), ("recognition", "coverage"), (recognition, coverage), strict=True
+    ):
+        _grouped_bars(axes, shares, generators)
+        axes.set_xticks(np.arange(shape[1]), classes, fontsize=8, parse_math=False)
+        axes.set_ylabel(name)
+    legend = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    figure.savefig(path, dpi=150, format="png")
+
+
+def _grouped_bars(axes: Any, shares: npt.NDArray[np.floating], generators: Sequence[str]) -> None:
+    """Bars of each class beside each other, from 0 to 1."""
+    width = 0.8 / len(generators)
+    classes = np.arange(shares.shape[1])
+    for number, (name, heights) in enumerate(zip(generators, shares, strict=True)):
+        axes.bar(classes - 0.4 + (number + 0.5) * width, heights, width, label=name)
+    axes.set_ylim(0, 1)
+    axes.set_xlim(-0.6, len(classes) - 0.4)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def _figure(width: float, height: float) -> Any:
+    """An empty figure of so many inches that needs no screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
