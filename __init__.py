@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return menu.run(
             options.dataset,
             model_folder=options.model_collection_path,
+            generator_folder=options.gan_collection_path,
             seed=options.seed,
             keep_digits=options.keep_digits,
             file_split=options.file_split,
@@ -81,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FOLDER",
         help="load the collection in this folder at the start",
+    )
+    parser.add_argument(
+        "-g",
+        "--gan-collection-path",
+        type=Path,
+        metavar="FOLDER",
+        help="keep trained generators in this folder (default: gan_collection of the program)",
     )
     parser.add_argument(
         "-s", "--seed", type=_seed, default=42, metavar="N", help="repeats a session (default 42)"

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from data_parser import DataSet
-from errors import UserError
+from errors import CollectionError, UserError
 from evaluation import overlap
+from gan.settings import KINDS
+from generator_folder import CharacterGenerator
 
-GENERATORS = ("basic", "keras", "keras_adversarial")
+if TYPE_CHECKING:
+    import keras
+
+TRAINED_GENERATORS = KINDS
+GENERATORS = ("basic", *TRAINED_GENERATORS)
 Image = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +51,20 @@ class ImageGenerator(Protocol):
 
         Raises:
             UserError: there is nothing to draw it from.
+        """
+
+    def draw_many(self, class_index: int, count: int) -> Images:
+        """Draw several images of a class.
+
+        Args:
+            class_index: 0 to the number of classes less 1.
+            count: 1 or more.
+
+        Returns:
+            uint8 (count, 28, 28), others at each call.
+
+        Raises:
+            UserError: there is nothing to draw them from.
         """
 
 
@@ -78,6 +100,10 @@ class BasicGenerator:
         self._last[class_index] = row
         return Drawing(self._data_set.images[row], held_out)
 
+    def draw_many(self, class_index: int, count: int) -> Images:
+        """Pick images of a class; see `ImageGenerator.draw_many`."""
+        return np.stack([self.draw(class_index).image for _ in range(count)])
+
     def _shuffled_rows(self, class_index: int) -> list[tuple[int, bool]]:
         rows = self._data_set.splits.generator
         rows = rows[self._data_set.labels[rows] == class_index]
@@ -94,28 +120,112 @@ class BasicGenerator:
         return [(row, held_out) for row in order]
 
 
+class TrainedGenerator:
+    """Draws with trained networks, one a character."""
+
+    def __init__(
+        self,
+        classes: tuple[str, ...],
+        generators: Mapping[str, CharacterGenerator],
+        random: np.random.Generator,
+    ) -> None:
+        """Make a generator.
+
+        Args:
+            classes: the characters that class indices stand for.
+            generators: trained ones by character; looked up at each drawing.
+            random: source of the latent vectors.
+        """
+        self._classes = classes
+        self._generators = generators
+        self._random = random
+        self._networks: dict[str, tuple[CharacterGenerator, Any]] = {}
+
+    def draw(self, class_index: int) -> Drawing:
+        """Draw an image of a class; see `ImageGenerator.draw`."""
+        return Drawing(self.draw_many(class_index, 1)[0], held_out=True)
+
+    def draw_many(self, class_index: int, count: int) -> Images:
+        """Draw images of a class; see `ImageGenerator.draw_many`."""
+        from gan.training import draw_latent
+
+        latent_size = self._trained(class_index).settings.latent_size
+        return self.draw_from(class_index, draw_latent(count, latent_size, self._random))
+
+    def draw_from(self, class_index: int, latent: npt.NDArray[np.float32]) -> Images:
+        """Draw images of a class from given latent vectors.
+
+        Args:
+            class_index: 0 to the number of classes less 1.
+            latent: float32 (N, latent size), standard normal; one that is too short or too long is
+                repeated or cut.
+
+        Returns:
+            uint8 (N, 28, 28).
+
+        Raises:
+            UserError: there is no trained generator of that class, or it is damaged.
+        """
+        from gan.training import draw
+
+        trained = self._trained(class_index)
+        fitting = np.resize(latent, (len(latent), trained.settings.latent_size))
+        return draw(self._network(trained), fitting * np.float32(trained.settings.latent_scale))
+
+    def _trained(self, class_index: int) -> CharacterGenerator:
+        character = self._classes[class_index]
+        if character not in self._generators:
+            raise UserError(f"there is no trained generator of {character!r} yet")
+        return self._generators[character]
+
+    def _network(self, trained: CharacterGenerator) -> keras.Model:
+        kept = self._networks.get(trained.character)
+        if kept is None or kept[0] is not trained:
+            kept = trained, network_of(trained)
+            self._networks[trained.character] = kept
+        return kept[1]
+
+
+def network_of(trained: CharacterGenerator) -> keras.Model:
+    """Build a generator's network and fill it with its weights.
+
+    Raises:
+        CollectionError: the weights do not fit the settings.
+    """
+    from gan.training import build_generator, set_flat_weights
+
+    network = build_generator(trained.settings)
+    try:
+        set_flat_weights(network, trained.weights)
+    except ValueError as error:
+        raise CollectionError(
+            f"the generator of {trained.character!r} is damaged or was changed: {error}; "
+            "train it again"
+        ) from error
+    return network
+
+
 def make_generator(
     name: str,
     data_set: DataSet,
     random: np.random.Generator,
     images_used: npt.NDArray[np.uint64],
+    trained: Mapping[str, Mapping[str, CharacterGenerator]],
 ) -> ImageGenerator:
     """Make the generator that a user named.
 
     Args:
         name: one of `GENERATORS`.
-        data_set: what it draws from.
+        data_set: what it draws from, or whose characters it draws.
         random: source of randomness.
         images_used: uint64 keys of images that the reading network has met.
+        trained: for each of `TRAINED_GENERATORS`, what was trained, by character.
 
     Raises:
-        UserError: there is no such generator, or it is not in this version.
+        UserError: there is no such generator.
     """
     if name == "basic":
         return BasicGenerator(data_set, random, images_used)
-    if name in GENERATORS:
-        raise UserError(
-            f"the generator {name!r} is not in this version yet; 'basic' draws real characters "
-            "that no network was trained on"
-        )
+    if name in TRAINED_GENERATORS:
+        return TrainedGenerator(data_set.classes, trained[name], random)
     raise UserError(f"there is no generator {name!r}; there are {', '.join(GENERATORS)}")

@@ -23,7 +23,9 @@ import views
 from collection_folder import FILE_NAME
 from data_parser import open_data_set
 from errors import UserError
-from image_generator import GENERATORS
+from gan_view import make_gan_view
+from generated_files import check_suffix, write_data_set, write_line, write_sheet
+from image_generator import GENERATORS, TRAINED_GENERATORS
 from keras_preload import KerasPreload
 from terminal import (
     Asker,
@@ -38,8 +40,10 @@ from terminal import (
     shown_path,
     shows_colours,
 )
+from trained_generators import write_training_pictures
 from trainer_predictor import TrainerPredictor, write_confusion_matrix
 from training_view import make_training_view
+from unused_path import unused_path
 
 if TYPE_CHECKING:
     from data_parser import DataSet
@@ -49,10 +53,12 @@ ROOT = Path(__file__).resolve().parent
 DEFAULT_SETTINGS = {
     "hyperparameter": ROOT / "model_hyperparameters.txt",
     "training-parameter": ROOT / "model_training_parameters.txt",
+    "GAN settings": ROOT / "gan_hyperparameters.txt",
 }
 # Messages that begin with one of these words, and not with a path, begin with a capital.
 FIRST_WORDS = ("a", "ask", "finished", "no", "that", "the", "there", "this")
 UNSAVED_FOLDERS_SHOWN = 3
+MOST_DRAWINGS = 100_000
 HELP = {
     "Train": "train the networks of a hyperparameter file as a second file says",
     "Predict": "draw a character and read it with the best network",
@@ -60,6 +66,8 @@ HELP = {
     "Load": "load a collection from a folder in place of the one in memory",
     "Results": "compare the networks of the collection",
     "Evaluate": "score every network on labelled images; show what the best confuses",
+    "Gan": "train generators: networks that draw characters",
+    "Generate": "write a sheet, a line of text, or a data set of drawn characters",
     "Help": "this list",
     "Exit": "leave",
 }
@@ -70,13 +78,20 @@ class _Leave(Exception):
 
 
 def run(
-    data_path: Path, *, model_folder: Path | None, seed: int, keep_digits: bool, file_split: bool
+    data_path: Path,
+    *,
+    model_folder: Path | None,
+    generator_folder: Path | None,
+    seed: int,
+    keep_digits: bool,
+    file_split: bool,
 ) -> int:
     """Open a data set and run the menu until the user leaves.
 
     Args:
         data_path: the data set.
         model_folder: a collection to load at the start, or None.
+        generator_folder: where trained generators are; None is `gan_collection` beside the program.
         seed: 0 or more; the session repeats with the same seed and answers.
         keep_digits: keep 0 to 9 among the classes.
         file_split: keep the file's own test rows as the test set.
@@ -93,7 +108,7 @@ def run(
         return 2
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries say to programmers
-    session = TrainerPredictor(data_set, seed=seed)
+    session = TrainerPredictor(data_set, seed=seed, generator_root=generator_folder)
     menu = Menu(session, make_asker(state_folder() / "history"))
     menu.greet(data_set, model_folder)
     menu.loop()
@@ -123,6 +138,8 @@ class Menu:
             "Load": self._load,
             "Results": self._results,
             "Evaluate": self._evaluate,
+            "Gan": self._gan,
+            "Generate": self._generate,
             "Help": self._help,
             "Exit": self._exit,
         }
@@ -274,12 +291,95 @@ class Menu:
         return path
 
     def _predict(self) -> None:
-        generator = self._asker.ask(f"Generator ({', '.join(GENERATORS)}):", GENERATORS).lower()
+        generator = self._ask_for_generator(GENERATORS)
         characters = self._session.data_set.classes
         character = self._asker.ask("Character:", characters)
+        if self._session.lacks_generator(generator, character):
+            say(f"There is no generator {generator!r} of {character!r} yet.")
+            self._train_generator(generator, character, DEFAULT_SETTINGS["GAN settings"])
         self._wait_for_keras()
         result = self._session.predict(generator, character)
         say(views.prediction(result, shows_colours()))
+
+    def _gan(self) -> None:
+        generator = self._ask_for_generator(TRAINED_GENERATORS)
+        answer = self._asker.ask("Characters, such as ABC [all]:")
+        settings_file = self._ask_for_settings("GAN settings")
+        again = ask_yes_or_no(self._asker, "Train again what is trained already?")
+        characters = answer.replace(" ", "") or "".join(self._session.data_set.classes)
+        chosen = [
+            character
+            for character in dict.fromkeys(characters)
+            if again or self._session.lacks_generator(generator, character)
+        ]
+        if not chosen:
+            say("All of them are trained already.")
+        for character in chosen:  # nothing is trained where one of them cannot be
+            self._session.plan_generator(generator, character, settings_file)
+        for character in chosen:
+            if not self._train_generator(generator, character, settings_file):
+                break
+
+    def _train_generator(self, generator: str, character: str, settings_file: Path) -> bool:
+        """Train a generator with its progress shown; returns whether it was trained to its end."""
+        plan = self._session.plan_generator(generator, character, settings_file)
+        say(
+            f"Training {generator!r} to draw {plan.character!r}: {plan.steps:,} steps on "
+            f"{plan.images:,} images, about {views.duration(plan.seconds)}. "
+            "Ctrl-C ends it and keeps what was learnt."
+        )
+        self._wait_for_keras()
+        with _stop_on_interrupt() as stop, make_gan_view(make_console()) as show:
+            trained = self._session.train_generator(
+                generator, character, settings_file, show=show, should_stop=stop
+            )
+        finished = trained.steps == plan.steps
+        say(
+            f"{'Trained' if finished else 'Ended after'} {trained.steps:,} steps in "
+            f"{views.duration(trained.seconds)}; kept in "
+            f"{shown_path(self._session.trained_generators.folder(generator))}"
+        )
+        pictures = write_training_pictures(trained, generator, plan.character, Path.cwd())
+        say(f"What it drew over time, and the losses: {shown_path(pictures)}")
+        return finished
+
+    def _ask_for_generator(self, names: Sequence[str]) -> str:
+        return self._asker.ask(f"Generator ({', '.join(names)}):", names).lower()
+
+    def _generate(self) -> None:
+        generator = self._ask_for_generator(GENERATORS)
+        text = self._asker.ask("Characters, or a line of text [all characters]:")
+        count = self._asker.ask("How many of each; 0 writes the text as a line [10]:")
+        answer = self._asker.ask(
+            "File, .png for a picture, .mat or .npz for a data set:", paths=True
+        )
+        path = as_path(answer)
+        check_suffix(path)
+        text = text or "".join(self._session.data_set.classes)
+        number = _whole_number(count or "10")
+        for character in dict.fromkeys(text.replace(" ", "")):
+            if self._session.lacks_generator(generator, character):
+                raise UserError(
+                    f"there is no generator {generator!r} of {character!r} yet; "
+                    "use Gan to train it first"
+                )
+        self._wait_for_keras()
+        say(f"Written: {shown_path(self._written(generator, text, number, path))}")
+
+    def _written(self, generator: str, text: str, count: int, path: Path) -> Path:
+        """Draw and write what was asked for; an existing file is never replaced."""
+        path = unused_path(path)
+        if count == 0:
+            if path.suffix.lower() != ".png":
+                raise UserError("a line of text is a picture: give a file that ends in .png")
+            write_line(self._session.draw_line(generator, text), path)
+            return path
+        drawn = self._session.draw_each(generator, text, count)
+        if path.suffix.lower() == ".png":
+            write_sheet(drawn, path)
+        else:
+            write_data_set(drawn, path, self._session.seed)
+        return path
 
     def _save(self) -> None:
         folder = as_path(self._asker.ask("Folder to save in:", paths=True))
@@ -333,6 +433,12 @@ class Menu:
                     f"Evaluating entry {done + 1} of {entries} ..."
                 ),
             )
+
+
+def _whole_number(answer: str) -> int:
+    if not answer.isascii() or not answer.isdigit() or int(answer[:7]) > MOST_DRAWINGS:
+        raise UserError(f"{quoted(answer)} is not a whole number from 0 to {MOST_DRAWINGS:,}")
+    return int(answer)
 
 
 def _entries(session: TrainerPredictor) -> str:

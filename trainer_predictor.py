@@ -24,11 +24,27 @@ from data_parser import DataSet, read_labelled_images
 from errors import CollectionError, DataError, UserError
 from evaluation import overlap, recognition
 from evaluation.recognition import ConfusedPair, Score
-from image_generator import Drawing, ImageGenerator, make_generator
+from gan.settings import GanSettings, read_gan_settings
+from generated_files import DrawnCharacters
+from image_generator import (
+    GENERATORS,
+    TRAINED_GENERATORS,
+    Drawing,
+    ImageGenerator,
+    TrainedGenerator,
+    make_generator,
+)
 from model_collection import Entry, ModelCollection, TrainingObserver, network_of, train
+from trained_generators import TrainedGenerators, TrainingPlan
+from unused_path import unused_path
 
 if TYPE_CHECKING:
     import keras
+
+    from gan.training import GanProgress, TrainedGan
+
+GENERATOR_ROOT = Path(__file__).resolve().parent / "gan_collection"
+LONGEST_LATENT = 4096
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,12 @@ class TrainerPredictor:
     """One session: an open data set, a collection, and the generators."""
 
     def __init__(
-        self, data_set: DataSet, *, seed: int = 42, autosave_root: Path | None = None
+        self,
+        data_set: DataSet,
+        *,
+        seed: int = 42,
+        autosave_root: Path | None = None,
+        generator_root: Path | None = None,
     ) -> None:
         """Begin a session with an empty collection.
 
@@ -109,12 +130,17 @@ class TrainerPredictor:
             seed: 0 or more; the whole session repeats with the same seed.
             autosave_root: where finished entries are kept until saved; None is the user's state
                 folder.
+            generator_root: where trained generators are kept; None is the folder `gan_collection`
+                beside the program.
         """
         self.data_set = data_set
         self.seed = seed
         self.collection = ModelCollection(data_set.classes)
         self.autosave = Autosave(autosave_root or default_root())
         self.has_unsaved_entries = False
+        self.trained_generators = TrainedGenerators(
+            data_set, generator_root or GENERATOR_ROOT, seed
+        )
         self._random = np.random.default_rng(seed)
         self._generators: dict[tuple[str, str], ImageGenerator] = {}
         self._networks: dict[str, tuple[Entry, Any]] = {}
@@ -220,13 +246,145 @@ class TrainerPredictor:
             ),
         )
 
-    def _generator(self, name: str, reader: Entry) -> ImageGenerator:
-        key = (name, reader.data.fingerprint)
+    def _generator(self, name: str, reader: Entry | None) -> ImageGenerator:
+        """The generator of that name; its images are unknown to `reader` where that can be."""
+        key = (name, reader.data.fingerprint if reader else "")
         if key not in self._generators:
+            trained = {name: self.trained_generators.of(name)} if name != "basic" else {}
             self._generators[key] = make_generator(
-                name, self.data_set, self._random, self.collection.keys_of(reader)
+                name,
+                self.data_set,
+                self._random,
+                self.collection.keys_of(reader) if reader else np.empty(0, np.uint64),
+                trained,
             )
         return self._generators[key]
+
+    def lacks_generator(self, generator: str, character: str) -> bool:
+        """Whether a generator has to be trained before it can draw a character.
+
+        Raises:
+            UserError: there is no such generator or character, or its folder is damaged.
+        """
+        class_index, _ = self.data_set.class_of(character)
+        if generator not in GENERATORS:
+            raise UserError(
+                f"there is no generator {generator!r}; there are {', '.join(GENERATORS)}"
+            )
+        if generator not in TRAINED_GENERATORS:
+            return False
+        return self.data_set.classes[class_index] not in self.trained_generators.of(generator)
+
+    def plan_generator(self, generator: str, character: str, settings_file: Path) -> TrainingPlan:
+        """Say what training a generator would be, without starting it.
+
+        Args:
+            generator: one of `image_generator.TRAINED_GENERATORS`.
+            character: one of the data set's.
+            settings_file: text file with GAN settings.
+
+        Raises:
+            UserError: the file is wrong, the generator is none that is trained, or there are too
+                few images of the character.
+        """
+        class_index, _ = self.data_set.class_of(character)
+        settings = self._gan_settings(generator, settings_file)
+        return self.trained_generators.plan(generator, class_index, settings)
+
+    def train_generator(
+        self,
+        generator: str,
+        character: str,
+        settings_file: Path,
+        *,
+        show: Callable[[GanProgress], None] = lambda progress: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> TrainedGan:
+        """Train a generator of a character on the generator split, and keep it.
+
+        Args:
+            generator: one of `image_generator.TRAINED_GENERATORS`.
+            character: one of the data set's.
+            settings_file: text file with GAN settings.
+            show: told how it goes.
+            should_stop: asked every few steps; what was learnt until then is kept.
+
+        Raises:
+            UserError: as `plan_generator`; or it could not be trained or kept.
+        """
+        class_index, _ = self.data_set.class_of(character)
+        settings = self._gan_settings(generator, settings_file)
+        return self.trained_generators.train(
+            generator, class_index, settings, show=show, should_stop=should_stop
+        )
+
+    def _gan_settings(self, generator: str, settings_file: Path) -> GanSettings:
+        if generator not in TRAINED_GENERATORS:
+            raise UserError(
+                f"there is no generator {generator!r} to train; "
+                f"there are {', '.join(TRAINED_GENERATORS)}"
+            )
+        settings = read_gan_settings(settings_file).get(generator)
+        if settings is None:
+            raise UserError(f"{settings_file} has no settings for {generator!r}")
+        return settings
+
+    def draw_each(self, generator: str, text: str, count: int) -> DrawnCharacters:
+        """Draw every character of a text several times.
+
+        Args:
+            generator: one of `image_generator.GENERATORS`.
+            text: characters; one that is there twice is drawn once, spaces are left out.
+            count: drawings of each, 1 or more.
+
+        Raises:
+            UserError: there is no such generator or character, or nothing to draw it from.
+        """
+        classes = self._classes_of(text)
+        drawer = self._generator(generator, self.collection.best())
+        return DrawnCharacters(
+            tuple(self.data_set.classes[index] for index in classes),
+            tuple(drawer.draw_many(index, count) for index in classes),
+            generator,
+        )
+
+    def draw_line(self, generator: str, text: str) -> list[npt.NDArray[np.uint8] | None]:
+        """Draw a line of text, as far as the generator can in one hand.
+
+        Trained generators draw all letters from the same latent vector.
+
+        Args:
+            generator: one of `image_generator.GENERATORS`.
+            text: characters and spaces.
+
+        Returns:
+            uint8 (28, 28) for each character, None for each space.
+
+        Raises:
+            UserError: there is no such generator or character, or nothing to draw it from.
+        """
+        self._classes_of(text)
+        drawer = self._generator(generator, self.collection.best())
+        hand = self._random.standard_normal((1, LONGEST_LATENT), dtype=np.float32)
+        letters: list[npt.NDArray[np.uint8] | None] = []
+        for character in text:
+            if character.isspace():
+                letters.append(None)
+                continue
+            class_index, _ = self.data_set.class_of(character)
+            letters.append(
+                drawer.draw_from(class_index, hand)[0]
+                if isinstance(drawer, TrainedGenerator)
+                else drawer.draw(class_index).image
+            )
+        return letters
+
+    def _classes_of(self, text: str) -> list[int]:
+        """Class indices of the characters in a text, each once, in the order they first come."""
+        characters = [character for character in text if not character.isspace()]
+        if not characters:
+            raise UserError("there is nothing to draw: type characters of the open data set")
+        return list(dict.fromkeys(self.data_set.class_of(character)[0] for character in characters))
 
     def _read(self, entry: Entry, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         import cnn_model
@@ -410,13 +568,3 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
             f"the confusion matrix cannot be written to {path}: {error.strerror or error}"
         ) from error
     return path
-
-
-def unused_path(path: Path) -> Path:
-    """The path, or, where something is there already, the first free one with a number added."""
-    number = 1
-    free = path
-    while free.exists() or free.is_symlink():
-        number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return free

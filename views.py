@@ -57,6 +57,16 @@ def _ascii(image: npt.NDArray[np.uint8]) -> list[str]:
     return ["".join(ASCII_INK[level] for level in row) for row in levels]
 
 
+def pictures(images: npt.NDArray[np.uint8], colours: bool) -> str:
+    """Draw images side by side; see `picture`.
+
+    Args:
+        images: uint8 (N, 28, 28), N at least 1.
+        colours: half blocks in greys; else plain ASCII.
+    """
+    return picture(np.concatenate(list(images), axis=1), colours)
+
+
 def prediction(result: Prediction, colours: bool) -> str:
     """The drawn picture, the network's scores, and what it took the picture for."""
     entry = result.entry

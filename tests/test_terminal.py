@@ -16,7 +16,7 @@ from errors import UserError
 from terminal import InputEnded, PipeAsker, as_path, ask_yes_or_no, shown_path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROMPT = "Train, Predict, Save, Load, Results, Evaluate, Help, Exit:"
+PROMPT = "Train, Predict, Save, Load, Results, Evaluate, Gan, Generate, Help, Exit:"
 UP = "\x1b[A"
 Spawn = Callable[..., Any]
 

@@ -1,0 +1,141 @@
+"""A generative adversarial network as one Keras model with a training step of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from gan.gradients import apply_gradients, assign_state, evaluated_at, value_and_gradients
+from gan.losses import AdversarialLoss, discriminator_loss
+from gan.networks import MovingAverage, scaled
+
+
+class GAN(keras.Model):  # type: ignore[misc]
+    """Generator and discriminator; each batch of real images moves first the one, then the other.
+
+    The discriminator moves by a batch of real and one of drawn images, then the generator by
+    another batch of drawn ones.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        moving_average: float = 0.99,
+        seed: int | None = None,
+    ) -> None:
+        """Join two networks.
+
+        Args:
+            generator: from float32 (N, latent) to float32 (N, 28, 28, 1) in [-1, 1].
+            discriminator: from such images to scores, float32 (N, 1).
+            moving_average: share of the averaged generator that is kept each step, 0 to 1.
+            seed: of the latent vectors.
+        """
+        super().__init__()
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latent_size = generator.input_shape[-1]
+        self.average = MovingAverage(generator, moving_average)
+        # Named here too, so that it is saved with the weights.
+        self.averaged_generator = self.average.network
+        self._random = keras.random.SeedGenerator(seed)
+        self._means = [
+            keras.metrics.Mean(name=f"{name}_loss") for name in ("discriminator", "generator")
+        ]
+        self.built = True
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The mean losses `discriminator_loss` and `generator_loss`."""
+        return list(self._means)
+
+    def compile(
+        self,
+        d_optimizer: keras.optimizers.Optimizer,
+        g_optimizer: keras.optimizers.Optimizer,
+        loss: AdversarialLoss,
+        *,
+        gradient_penalty: float = 0.0,
+        slope_between: bool = False,
+        **options: Any,
+    ) -> None:
+        """Set how it is trained.
+
+        Args:
+            d_optimizer: of the discriminator.
+            g_optimizer: of the generator.
+            loss: of both; see `losses.LOSSES`.
+            gradient_penalty: weight of the penalty on the discriminator's gradient; 0 for none.
+            slope_between: penalise between real and drawn images, as Wasserstein needs it, instead
+                of at the real ones.
+            **options: of `keras.Model.compile`, such as `steps_per_execution`.
+        """
+        super().compile(optimizer=None, **{"jit_compile": False, **options})
+        self.d_optimizer = d_optimizer
+        self.g_optimizer = g_optimizer
+        self.adversarial_loss = loss
+        self.gradient_penalty = gradient_penalty
+        self.slope_between = slope_between
+        d_optimizer.build(self.discriminator.trainable_variables)
+        g_optimizer.build(self.generator.trainable_variables)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Draw: float32 (N, latent) to float32 (N, 28, 28, 1) by the averaged generator."""
+        return self.averaged_generator(inputs, training=training)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Move both by one batch of real images, uint8 (N, 28, 28)."""
+        real = scaled(data)
+        count = ops.shape(real)[0]
+        drawn = ops.stop_gradient(self.generator(self._latent(count), training=True))
+        latent = self._latent(count)
+        self._means[0].update_state(
+            self._move(
+                self.discriminator, self.d_optimizer, lambda: self._discriminator_loss(real, drawn)
+            )
+        )
+        self._means[1].update_state(
+            self._move(self.generator, self.g_optimizer, lambda: self._generator_loss(latent))
+        )
+        self.average.update()
+        return {metric.name: metric.result() for metric in self._means}
+
+    def _latent(self, count: Any) -> Any:
+        return keras.random.normal((count, self.latent_size), seed=self._random)
+
+    def _discriminator_loss(self, real: Any, drawn: Any) -> Any:
+        return discriminator_loss(
+            self.discriminator,
+            self.adversarial_loss,
+            real,
+            drawn,
+            penalty=self.gradient_penalty,
+            mixture=keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=self._random)
+            if self.slope_between
+            else None,
+        )
+
+    def _generator_loss(self, latent: Any) -> Any:
+        drawn = self.generator(latent, training=True)
+        return self.adversarial_loss.generator(self.discriminator(drawn, training=True))
+
+    @staticmethod
+    def _move(
+        network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Callable[[], Any]
+    ) -> Any:
+        variables, state = network.trainable_variables, network.non_trainable_variables
+        new_state: list[Any] = []
+
+        def loss_at(values: list[Any]) -> Any:
+            value, new_state[:] = evaluated_at(loss, zip(variables, values, strict=True), state)
+            return value
+
+        value, gradients = value_and_gradients(loss_at, [weight.value for weight in variables])
+        apply_gradients(optimizer, gradients, variables)
+        assign_state(state, new_state)
+        return value

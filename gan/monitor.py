@@ -1,0 +1,112 @@
+"""Pictures of a generator's training: what it drew over time, and the players' losses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.uint8]
+FRAME_MILLISECONDS = 350
+LAST_FRAME_MILLISECONDS = 2000
+ENLARGED = 2  # pixels of the picture a pixel of an image
+GAP = 2
+
+
+def grid(images: Images, columns: int) -> Images:
+    """Lay images out side by side, ink dark on white paper.
+
+    Args:
+        images: uint8 (N, H, W), ink 255 on paper 0; N at least 1.
+        columns: images a row.
+
+    Returns:
+        uint8 (rows * (H + 2), columns * (W + 2)), ink 0 on paper 255.
+    """
+    count, height, width = images.shape
+    rows = -(-count // columns)
+    filled = np.zeros((rows * columns, height + GAP, width + GAP), np.uint8)
+    filled[:count, :height, :width] = images
+    tiled = filled.reshape(rows, columns, height + GAP, width + GAP).swapaxes(1, 2)
+    return 255 - tiled.reshape(rows * (height + GAP), columns * (width + GAP))
+
+
+def write_picture(picture: npt.NDArray[np.uint8], path: Path) -> None:
+    """Write a grey picture, uint8 (H, W), as PNG.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from PIL import Image
+
+    Image.fromarray(picture).save(path, format="PNG")
+
+
+def write_grid_over_time(previews: Images, path: Path) -> None:
+    """Write what was drawn over time: one row a preview, the same latent vectors below each other.
+
+    Args:
+        previews: uint8 (F, N, 28, 28), F at least 1.
+        path: PNG file to write.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    frames, images = previews.shape[:2]
+    sheet = grid(previews.reshape(frames * images, 28, 28), images)
+    write_picture(_enlarged(sheet), path)
+
+
+def write_animation(previews: Images, path: Path) -> None:
+    """Write what was drawn over time as an animated GIF, one frame a preview.
+
+    Args:
+        previews: uint8 (F, N, 28, 28), F at least 1.
+        path: GIF file to write.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from PIL import Image
+
+    columns = int(np.ceil(np.sqrt(previews.shape[1])))
+    frames = [Image.fromarray(_enlarged(grid(images, columns))) for images in previews]
+    frames[0].save(
+        path,
+        format="GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=[FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS],
+        loop=0,
+    )
+
+
+def _enlarged(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return picture.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
+
+
+def plot_losses(losses: npt.NDArray[np.float64], title: str, path: Path) -> None:
+    """Plot both players' losses by step.
+
+    Args:
+        losses: float64 (K, 3): step, discriminator's loss, generator's loss.
+        title: line above the plot.
+        path: PNG file to write.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for column, name in ((1, "discriminator"), (2, "generator")):
+        axes.plot(losses[:, 0], losses[:, column], label=name)
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss")
+    axes.set_title(title, parse_math=False)
+    axes.legend()
+    figure.savefig(path, dpi=120, format="png")

@@ -1,0 +1,278 @@
+"""The text file that says how generators are trained: reading and checking. Knows no Keras.
+
+gan_hyperparameters.txt    a dictionary of generators, each with a dictionary of settings
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from literal_files import (
+    WRONG,
+    Check,
+    checked_fields,
+    literal_value,
+    number_between,
+    one_of,
+    parse_expression,
+    quote,
+    quoted_list,
+    raise_problems,
+    whole_number,
+)
+
+KINDS = ("keras", "keras_adversarial")
+NETWORKS = ("convolutional", "mlp")
+LOSSES = ("non_saturating", "hinge", "least_squares", "wasserstein")
+STRATEGIES = (
+    "simultaneous",
+    "alternating",
+    "scheduled",
+    "unrolled",
+    "extragradient",
+    "consensus",
+)
+PLAYERS = ("discriminator", "generator")
+CONVOLUTIONAL_GENERATOR_WIDTHS = 3  # at 7x7, 14x14 and 28x28
+MOST_CONVOLUTIONS = 4  # each halves the image
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Who moves when: an adversarial optimizer and its settings.
+
+    Attributes:
+        type: one of `STRATEGIES`.
+        reverse: of 'alternating': the generator moves first.
+        schedule: of 'scheduled': whose turn it is, one batch each, again and again.
+        discriminator_depth: of 'unrolled': steps that the discriminator looks ahead.
+        generator_depth: of 'unrolled': steps that the generator looks ahead.
+        step_size: of the steps that 'unrolled' and 'extragradient' look ahead.
+        weight: of the gradients' length, for 'consensus'.
+    """
+
+    type: str
+    reverse: bool = False
+    schedule: tuple[str, ...] = ("discriminator", "generator")
+    discriminator_depth: int = 0
+    generator_depth: int = 1
+    step_size: float = 0.001
+    weight: float = 0.1
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """How a generator is built and trained.
+
+    Attributes:
+        network: one of `NETWORKS`.
+        generator_widths: channels at 7x7, 14x14 and 28x28, or neurons of each dense layer.
+        discriminator_widths: channels of the strided convolutions, or neurons.
+        latent_size: numbers that a drawing is made from.
+        loss: one of `LOSSES`.
+        steps: batches of real images to learn from.
+        batch_size: images of a batch.
+        generator_learning_rate: of Adam.
+        discriminator_learning_rate: of Adam.
+        gradient_penalty: weight of the penalty on the discriminator's gradient, 0 for none; for
+            'wasserstein' between real and drawn images, otherwise at real ones.
+        spectral_normalization: bound the slope of the discriminator's layers.
+        moving_average: share of the averaged generator, the one that draws, kept at each step.
+        latent_scale: spread of the latent vectors when drawing, 1 as in training; below it drawings
+            are tidier and differ less. Changes nothing in training.
+        adversarial_optimizer: who moves when; of 'keras_adversarial' alone.
+    """
+
+    network: str
+    generator_widths: tuple[int, ...]
+    discriminator_widths: tuple[int, ...]
+    latent_size: int
+    loss: str
+    steps: int
+    batch_size: int
+    generator_learning_rate: float
+    discriminator_learning_rate: float
+    gradient_penalty: float = 0.0
+    spectral_normalization: bool = False
+    moving_average: float = 0.995
+    latent_scale: float = 1.0
+    adversarial_optimizer: Strategy | None = None
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
+def _widths(value: Any) -> tuple[int, ...]:
+    fits = isinstance(value, (tuple, list)) and 1 <= len(value) <= 8
+    if not fits or not all(type(width) is int and 1 <= width <= 4096 for width in value):
+        raise ValueError("one to eight whole numbers from 1 to 4,096, such as (64, 32, 16)")
+    return tuple(value)
+
+
+def _schedule(value: Any) -> tuple[str, ...]:
+    fits = isinstance(value, (tuple, list)) and 1 <= len(value) <= 100
+    if not fits or not all(turn in PLAYERS for turn in value):
+        raise ValueError(f"a list of turns, each one of {quoted_list(PLAYERS)}")
+    return tuple(value)
+
+
+def _strategy(value: Any) -> Strategy:
+    if isinstance(value, Strategy):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("a dictionary such as {'type':'alternating'}")
+    values, problems = checked_fields(value, Strategy, STRATEGY_CHECKS, "it")
+    if problems:
+        raise ValueError("right in itself: " + "; ".join(problems))
+    return Strategy(**values)
+
+
+STRATEGY_CHECKS: Mapping[str, Check] = {
+    "type": one_of(STRATEGIES),
+    "reverse": _yes_or_no,
+    "schedule": _schedule,
+    "discriminator_depth": whole_number(0, 20),
+    "generator_depth": whole_number(0, 20),
+    "step_size": number_between(0, 10, including_low=False),
+    "weight": number_between(0, 1000, including_low=True),
+}
+CHECKS: Mapping[str, Check] = {
+    "network": one_of(NETWORKS),
+    "generator_widths": _widths,
+    "discriminator_widths": _widths,
+    "latent_size": whole_number(1, 4096),
+    "loss": one_of(LOSSES),
+    "steps": whole_number(1, 10_000_000),
+    "batch_size": whole_number(2, 4096),
+    "generator_learning_rate": number_between(0, 10, including_low=False),
+    "discriminator_learning_rate": number_between(0, 10, including_low=False),
+    "gradient_penalty": number_between(0, 1000, including_low=True),
+    "spectral_normalization": _yes_or_no,
+    "moving_average": number_between(0, 1, including_low=True),
+    "latent_scale": number_between(0, 10, including_low=False),
+    "adversarial_optimizer": _strategy,
+}
+
+
+def read_gan_settings(path: Path) -> dict[str, GanSettings]:
+    """Read and check a file of GAN settings.
+
+    Args:
+        path: a text file, UTF-8, with a dictionary of generators.
+
+    Returns:
+        The settings of each generator that the file names, at least one.
+
+    Raises:
+        HyperparameterError: the file cannot be read, or holds problems; all of them are named.
+    """
+    expression = parse_expression(path, "a dictionary {'keras': {...}, ...}")
+    problems: list[str] = []
+    if not isinstance(expression, ast.Dict) or not all([*expression.keys, expression.keys]):
+        problems.append(
+            f"line {expression.lineno}: this must be a dictionary of generators: "
+            "{'keras': {...}, 'keras_adversarial': {...}}"
+        )
+        raise_problems(path, problems)
+    assert isinstance(expression, ast.Dict)
+    settings: dict[str, GanSettings] = {}
+    named: list[Any] = []
+    for key, value in zip(expression.keys, expression.values, strict=True):
+        assert key is not None
+        kind = literal_value(key, "", problems)
+        if kind in named:
+            problems.append(f"line {key.lineno}: the key {quote(kind)} is there twice")
+        if kind is WRONG or kind in named:
+            continue
+        named.append(kind)
+        given = literal_value(value, f", {quote(kind)}", problems)
+        if given is WRONG:
+            continue
+        found, wrong = settings_from_dictionary(kind, given)
+        problems += [f"line {value.lineno}, {quote(kind)}: {problem}" for problem in wrong]
+        if found is not None:
+            settings[kind] = found
+    raise_problems(path, problems)
+    return settings
+
+
+def settings_from_dictionary(kind: Any, given: Any) -> tuple[GanSettings | None, list[str]]:
+    """Check the settings of one generator.
+
+    Args:
+        kind: name of the generator, one of `KINDS`.
+        given: the literal, a dictionary.
+
+    Returns:
+        The settings (None when they are wrong), and every problem found, one sentence each.
+    """
+    if kind not in KINDS:
+        return None, [f"there is no such generator; there are {quoted_list(KINDS)}"]
+    if not isinstance(given, dict):
+        return None, [f"settings are a dictionary {{...}}, not {quote(given)}"]
+    values, problems = checked_fields(given, GanSettings, CHECKS, "a generator")
+    if not problems:
+        settings = GanSettings(**values)
+        problems = list(_what_does_not_fit(kind, settings))
+    if problems:
+        return None, problems
+    if kind == "keras_adversarial" and settings.adversarial_optimizer is None:
+        settings = dataclasses.replace(settings, adversarial_optimizer=Strategy("alternating"))
+    return settings, []
+
+
+def _what_does_not_fit(kind: str, settings: GanSettings) -> list[str]:
+    problems = []
+    if settings.network == "convolutional":
+        if len(settings.generator_widths) != CONVOLUTIONAL_GENERATOR_WIDTHS:
+            problems.append(
+                f"'generator_widths' is {settings.generator_widths}, but a convolutional generator "
+                "has three: at 7x7, 14x14 and 28x28"
+            )
+        if len(settings.discriminator_widths) > MOST_CONVOLUTIONS:
+            problems.append(
+                f"'discriminator_widths' is {settings.discriminator_widths}, but each convolution "
+                f"halves the image, so there can be {MOST_CONVOLUTIONS} at most"
+            )
+    if settings.loss == "wasserstein" and not settings.gradient_penalty:
+        problems.append(
+            "the loss 'wasserstein' needs a 'gradient_penalty' above 0, such as 10, which bounds "
+            "the discriminator's slope"
+        )
+    if kind == "keras" and settings.adversarial_optimizer is not None:
+        problems.append("'adversarial_optimizer' belongs to 'keras_adversarial' alone")
+    return problems
+
+
+def weight_count(settings: GanSettings) -> int:
+    """Numbers that a generator keeps: weights, and four a channel for normalization."""
+    widths = settings.generator_widths
+    if settings.network == "mlp":
+        inputs = (settings.latent_size, *widths)
+        hidden = sum(before * width + 5 * width for before, width in pairwise(inputs))
+        return hidden + (widths[-1] + 1) * 28 * 28
+    at_7, at_14, at_28 = widths
+    dense = (settings.latent_size + 4) * 49 * at_7
+    transposed = 16 * (at_7 * at_14 + at_14 * at_28) + 4 * (at_14 + at_28)
+    return dense + transposed + 9 * at_28 + 1
+
+
+def same_training(one: GanSettings, other: GanSettings) -> bool:
+    """Whether two settings train the same generator."""
+    return dataclasses.replace(one, latent_scale=1.0) == dataclasses.replace(
+        other, latent_scale=1.0
+    )
+
+
+def settings_to_json(settings: GanSettings) -> dict[str, Any]:
+    """Write settings as in their file, without keys that are None."""
+    return {key: value for key, value in dataclasses.asdict(settings).items() if value is not None}

@@ -1,0 +1,240 @@
+"""Trained generators as a folder: `collection.json`, and a file of weights for each character.
+
+Like a model collection, a folder is data alone: settings that were checked, and plain numbers that
+networks rebuilt from those settings are filled with. Characters are keyed by code point, since some
+file systems take `A` and `a` for one name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from checked_folder import (
+    FILE_NAME,
+    SCHEMA_VERSION,
+    Problem,
+    a_mapping,
+    a_number,
+    a_text,
+    a_whole_number,
+    file_named,
+    naming,
+    npy_bytes,
+    read_content,
+    read_document,
+    read_record,
+    within,
+    write_atomically,
+    write_content,
+)
+from errors import CollectionError
+from gan.settings import GanSettings, settings_from_dictionary, settings_to_json, weight_count
+
+FORMAT = "handwriting generator collection"
+WEIGHTS_NAME = re.compile(r"[0-9a-f]{16}\.weights\.npy")
+MAXIMUM_GENERATORS = 70_000
+
+
+@dataclass(frozen=True)
+class ImagesLearnt:
+    """The images that a generator was trained on.
+
+    Attributes:
+        name: file name of the data set.
+        fingerprint: SHA-256 over the images, 64 hexadecimal digits.
+        images: how many there were.
+        selection: which of the data set's images they are, in words.
+    """
+
+    name: str
+    fingerprint: str
+    images: int
+    selection: str
+
+
+@dataclass(frozen=True, eq=False)
+class CharacterGenerator:
+    """A trained generator of one character.
+
+    Attributes:
+        character: what it draws.
+        settings: how it is built and was trained.
+        steps: batches it learnt from; fewer than the settings say where it was stopped.
+        seconds: time of the training.
+        seed: of the training.
+        data: what it learnt from.
+        quality: measured figures by name; empty where nothing was measured.
+        versions: names and versions of the libraries.
+        weights: float16 (W,), of the network that `gan.training.build_generator` makes.
+    """
+
+    character: str
+    settings: GanSettings
+    steps: int
+    seconds: float
+    seed: int
+    data: ImagesLearnt
+    quality: Mapping[str, float]
+    versions: Mapping[str, str]
+    weights: npt.NDArray[np.float16] = field(repr=False)
+
+
+def code_point(character: str) -> str:
+    """How a character is keyed: 'U+0041' for 'A', several joined by '-'."""
+    return "-".join(f"U+{ord(letter):04X}" for letter in character)
+
+
+def load_generators(folder: Path, kind: str) -> dict[str, CharacterGenerator]:
+    """Read all generators of a folder, checking everything before anything is used.
+
+    Args:
+        folder: written by `save_generator`; one that is not there holds none.
+        kind: what the folder must be made for, one of `gan.settings.KINDS`.
+
+    Returns:
+        Generators by their character.
+
+    Raises:
+        CollectionError: the folder is damaged, or holds something else.
+    """
+    try:
+        if not (folder / FILE_NAME).exists():
+            return {}
+    except OSError as error:
+        raise CollectionError(f"{folder} cannot be read: {error.strerror or error}") from error
+    return _checked_generators(folder, kind, read_document(folder, FORMAT))
+
+
+def _checked_generators(
+    folder: Path, kind: str, document: dict[str, Any]
+) -> dict[str, CharacterGenerator]:
+    with naming(folder / FILE_NAME):
+        if document.get("kind") != kind:
+            raise Problem(f"it is made for {str(document.get('kind'))[:40]!r}, not {kind!r}")
+        about = a_mapping(document.get("generators"), "'generators'")
+        if len(about) > MAXIMUM_GENERATORS:
+            raise Problem(f"it has more than {MAXIMUM_GENERATORS:,} generators")
+        generators = {}
+        for key, given in about.items():
+            with within(a_text(key, "a key")):
+                generator = _read_generator(folder, kind, given)
+                if code_point(generator.character) != key:
+                    raise Problem(f"its character is {generator.character!r}")
+                generators[generator.character] = generator
+    return generators
+
+
+def _read_generator(folder: Path, kind: str, given: Any) -> CharacterGenerator:
+    about = a_mapping(given, "a generator")
+    settings, problems = settings_from_dictionary(kind, about.get("settings"))
+    if settings is None:
+        raise Problem(problems[0])
+    return CharacterGenerator(
+        character=a_text(about.get("character"), "'character'"),
+        settings=settings,
+        steps=a_whole_number(about.get("steps"), "'steps'"),
+        seconds=a_number(about.get("seconds"), "'seconds'"),
+        seed=a_whole_number(about.get("seed"), "'seed'"),
+        data=read_record(
+            about.get("data"),
+            ImagesLearnt,
+            {
+                "name": a_text,
+                "fingerprint": a_text,
+                "images": a_whole_number,
+                "selection": a_text,
+            },
+        ),
+        quality={
+            a_text(name, "a figure"): a_number(value, name)
+            for name, value in a_mapping(about.get("quality"), "'quality'").items()
+        },
+        versions={
+            a_text(name, "a library"): a_text(version, "a version")
+            for name, version in a_mapping(about.get("versions"), "'versions'").items()
+        },
+        weights=_read_weights(folder, about.get("weights"), weight_count(settings)),
+    )
+
+
+def _read_weights(folder: Path, given: Any, count: int) -> npt.NDArray[np.float16]:
+    """A row of `count` numbers; nothing larger is ever read."""
+    content = read_content(folder, *file_named(given, WEIGHTS_NAME), 2 * count + 1000)
+    try:
+        weights = np.load(io.BytesIO(content), allow_pickle=False)
+    # NumPy answers a damaged file with many kinds of error.
+    except Exception as error:
+        raise Problem("the weights cannot be read") from error
+    if not isinstance(weights, np.ndarray) or weights.shape != (count,) or weights.dtype != "<f2":
+        raise Problem(f"the weights are not a row of {count:,} half-precision numbers")
+    if not np.isfinite(weights).all():
+        raise Problem("the weights hold values that are not numbers")
+    return weights
+
+
+def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> None:
+    """Add a generator to a folder, in place of one of the same character.
+
+    Args:
+        folder: a new folder, or one written by this function.
+        kind: one of `gan.settings.KINDS`.
+        generator: what to keep.
+
+    Raises:
+        CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
+    """
+    generators = load_generators(folder, kind) | {generator.character: generator}
+    new: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "schema_version": SCHEMA_VERSION,
+            "kind": kind,
+            "generators": {
+                code_point(name): _document(folder, generators[name], new)
+                for name in sorted(generators)
+            },
+        }
+        write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
+    except OSError as error:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise CollectionError(
+            f"the generator cannot be saved in {folder}: {error.strerror or error}; "
+            "what was there before is unchanged"
+        ) from error
+    _remove_others(folder, {about["weights"]["file"] for about in document["generators"].values()})
+
+
+def _document(folder: Path, generator: CharacterGenerator, new: list[Path]) -> dict[str, Any]:
+    return {
+        "character": generator.character,
+        "settings": settings_to_json(generator.settings),
+        "steps": generator.steps,
+        "seconds": round(generator.seconds, 1),
+        "seed": generator.seed,
+        "data": dataclasses.asdict(generator.data),
+        "quality": dict(generator.quality),
+        "versions": dict(generator.versions),
+        "weights": write_content(folder, npy_bytes(generator.weights), ".weights.npy", new),
+    }
+
+
+def _remove_others(folder: Path, current: set[str]) -> None:
+    for path in folder.iterdir():
+        if WEIGHTS_NAME.fullmatch(path.name) and path.name not in current:
+            with contextlib.suppress(OSError):  # a file too many does no harm
+                path.unlink()
