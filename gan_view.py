@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gan.training import GanProgress
 
 LINES = 10
+PREVIEWS_SHOWN = 3
 PREVIEW_WIDTH = 28  # characters a drawing
 MOST_DRAWINGS = 4
 BAR_LENGTH = 24
@@ -26,8 +27,8 @@ def progress_line(progress: GanProgress) -> str:
     width = len(str(progress.steps))
     return (
         f"step {progress.step:>{width}}/{progress.steps} "
-        f"discriminator loss {progress.discriminator_loss:6.3f} "
-        f"generator loss {progress.generator_loss:6.3f} "
+        f"discriminator loss {progress.discriminator_loss:7.3f} "
+        f"generator loss {progress.generator_loss:7.3f} "
         f"{views.duration(progress.seconds_left)} left"
     )
 
@@ -51,6 +52,7 @@ class _Bar:
         self._console = console
         self._bar = bar
         self._task = task
+        self._previews = 0
 
     def show(self, progress: GanProgress) -> None:
         self._bar.update(
@@ -59,7 +61,9 @@ class _Bar:
             completed=progress.step,
             description=progress_line(progress),
         )
-        if progress.preview is not None:
+        due = progress.step * PREVIEWS_SHOWN // progress.steps > self._previews
+        if progress.preview is not None and due:
+            self._previews += 1
             self._show_preview(progress)
 
     def _show_preview(self, progress: GanProgress) -> None:

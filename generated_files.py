@@ -17,6 +17,8 @@ TEST_SHARE = 5  # every fifth image of a data set is one of its test rows
 LETTER_GAP, WORD_GAP, MARGIN = 3, 12, 6  # pixels
 LINE_ENLARGED = 4
 INK_SEEN = 48  # greys below it are taken for paper where letters are set beside each other
+MOST_ON_A_SHEET = 100  # of each character
+MOST_DRAWINGS = 200_000
 SUFFIXES = (".png", ".mat", ".npz")
 
 
@@ -45,6 +47,29 @@ def check_suffix(path: Path) -> None:
         raise UserError(
             f"{str(path)!r} does not say what to write; give a file that ends in .png for a "
             "picture, or in .mat or .npz for a data set"
+        )
+
+
+def check_number(path: Path, characters: int, count: int) -> None:
+    """Refuse more drawings than a file of that kind is good for.
+
+    Args:
+        path: the file, with one of `SUFFIXES`.
+        characters: how many there are.
+        count: drawings of each.
+
+    Raises:
+        UserError: there would be too many.
+    """
+    if path.suffix.lower() == ".png" and count > MOST_ON_A_SHEET:
+        raise UserError(
+            f"a sheet has room for {MOST_ON_A_SHEET} drawings of each character, not {count:,}; "
+            "write a data set (.mat or .npz) for more"
+        )
+    if characters * count > MOST_DRAWINGS:
+        raise UserError(
+            f"{count:,} drawings of {characters} characters are more than {MOST_DRAWINGS:,}, the "
+            "most that are drawn at once"
         )
 
 

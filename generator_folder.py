@@ -109,10 +109,12 @@ def load_generators(folder: Path, kind: str) -> dict[str, CharacterGenerator]:
         CollectionError: the folder is damaged, or holds something else.
     """
     try:
-        if not (folder / FILE_NAME).exists():
-            return {}
-    except OSError as error:
-        raise CollectionError(f"{folder} cannot be read: {error.strerror or error}") from error
+        (folder / FILE_NAME).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise CollectionError(f"{folder} cannot be read: {reason}") from error
     return _checked_generators(folder, kind, read_document(folder, FORMAT))
 
 

@@ -24,7 +24,7 @@ from collection_folder import FILE_NAME
 from data_parser import open_data_set
 from errors import UserError
 from gan_view import make_gan_view
-from generated_files import check_suffix, write_data_set, write_line, write_sheet
+from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
 from image_generator import GENERATORS, TRAINED_GENERATORS
 from keras_preload import KerasPreload
 from terminal import (
@@ -294,7 +294,7 @@ class Menu:
         generator = self._ask_for_generator(GENERATORS)
         characters = self._session.data_set.classes
         character = self._asker.ask("Character:", characters)
-        if self._session.lacks_generator(generator, character):
+        if self._session.collection.entries and self._session.lacks_generator(generator, character):
             say(f"There is no generator {generator!r} of {character!r} yet.")
             self._train_generator(generator, character, DEFAULT_SETTINGS["GAN settings"])
         self._wait_for_keras()
@@ -306,7 +306,13 @@ class Menu:
         answer = self._asker.ask("Characters, such as ABC [all]:")
         settings_file = self._ask_for_settings("GAN settings")
         again = ask_yes_or_no(self._asker, "Train again what is trained already?")
-        characters = answer.replace(" ", "") or "".join(self._session.data_set.classes)
+        if generator not in TRAINED_GENERATORS:
+            raise UserError(
+                f"there is no generator {quoted(generator)} to train; "
+                f"there are {', '.join(TRAINED_GENERATORS)}"
+            )
+        characters = answer.replace(" ", "") if answer.lower() != "all" else ""
+        characters = characters or "".join(self._session.data_set.classes)
         chosen = [
             character
             for character in dict.fromkeys(characters)
@@ -357,7 +363,9 @@ class Menu:
         check_suffix(path)
         text = text or "".join(self._session.data_set.classes)
         number = _whole_number(count or "10")
-        for character in dict.fromkeys(text.replace(" ", "")):
+        characters = list(dict.fromkeys(text.replace(" ", "")))
+        check_number(path, len(characters), number)
+        for character in characters:
             if self._session.lacks_generator(generator, character):
                 raise UserError(
                     f"there is no generator {generator!r} of {character!r} yet; "
@@ -436,6 +444,7 @@ class Menu:
 
 
 def _whole_number(answer: str) -> int:
+    answer = answer.lstrip("0") or answer[:1]
     if not answer.isascii() or not answer.isdigit() or int(answer[:7]) > MOST_DRAWINGS:
         raise UserError(f"{quoted(answer)} is not a whole number from 0 to {MOST_DRAWINGS:,}")
     return int(answer)

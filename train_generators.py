@@ -98,12 +98,13 @@ def teach(lesson: Lesson) -> CharacterGenerator:
     )
 
 
-def readable(reader: Path, data: LabelledImages) -> npt.NDArray[np.bool_]:
+def readable(reader: Path, data: LabelledImages, certainty: float) -> npt.NDArray[np.bool_]:
     """Say which images the best network of a collection reads as their own class.
 
     Args:
         reader: folder of a collection that knows the data's classes.
         data: N images.
+        certainty: probability that it must give to that class, 0 to 1.
 
     Returns:
         bool (N,).
@@ -118,7 +119,9 @@ def readable(reader: Path, data: LabelledImages) -> npt.NDArray[np.bool_]:
     if best is None or collection.classes != data.classes:
         raise UserError(f"{reader} has no network that reads {' '.join(data.classes)}")
     network = network_of(best, len(collection.classes))
-    found: npt.NDArray[np.bool_] = predict(network, data.images).argmax(axis=1) == data.labels
+    probabilities = predict(network, data.images)
+    own = probabilities[np.arange(len(data.labels)), data.labels]
+    found: npt.NDArray[np.bool_] = (own >= certainty) & (own == probabilities.max(axis=1))
     return found
 
 
@@ -132,6 +135,12 @@ def main() -> None:
         "--reader",
         type=Path,
         help="leave out images that the best network of this collection misreads",
+    )
+    parser.add_argument(
+        "--certainty",
+        type=float,
+        default=0.0,
+        help="leave out those that it reads rightly, but with a lower probability",
     )
     parser.add_argument("--settings", type=Path, default=ROOT / "gan_hyperparameters.txt")
     parser.add_argument("--folder", type=Path)
@@ -170,8 +179,10 @@ def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:
     data = data_parser.read_labelled_images(options.dataset, keep_digits=False)
     chosen, selection = ~data.in_test, "all train rows"
     if options.reader:
-        chosen &= readable(options.reader, data)
+        chosen &= readable(options.reader, data, options.certainty)
         selection = "the train rows that a reader takes for their own character"
+        if options.certainty:
+            selection += f", with a probability of {options.certainty:g} or more"
     for character in options.characters or data.classes:
         if character not in data.classes:
             raise UserError(f"{options.dataset} has no character {character!r}")

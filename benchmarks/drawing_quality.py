@@ -3,6 +3,7 @@
     python benchmarks/drawing_quality.py DATASET.mat
         [--generators basic keras keras_adversarial] [--gan-collection-path FOLDER]
         [--images 10000] [--seed 0] [--json FILE] [--plots FOLDER] [--fresh-network]
+        [--keep-with-generators]
 
 The characters are all classes of the file but digits, in the same number each, all read together
 by the judge (`evaluation.judge`). The reference is the file's own test rows; generators that
@@ -17,7 +18,8 @@ little too large and coverage too small.
 
 With --fresh-network a fresh network (variant 2 of the shipped hyperparameters) is trained on each
 row's images alone, and reads the reference: more is better, and `floor` is what as many real images
-teach. That takes minutes a row.
+teach. That takes minutes a row. With --keep-with-generators what was measured of each character is
+written into the folder of its generator.
 """
 
 from __future__ import annotations
@@ -49,13 +51,15 @@ from data_parser import DataSet  # noqa: E402
 from errors import DataError, UserError  # noqa: E402
 from evaluation import drawing_quality, judge, plots  # noqa: E402
 from evaluation.drawing_quality import Measured, Quality  # noqa: E402
-from generator_folder import load_generators  # noqa: E402
+from gan.settings import KINDS  # noqa: E402
+from generator_folder import load_generators, save_generator  # noqa: E402
 from image_generator import GENERATORS, make_generator  # noqa: E402
 
 FOLDER = ROOT / "gan_collection"
 FRESH_VARIANT = 2
 FRESH_EPOCHS, FRESH_BATCH = 10, 32
 SHEET_COLUMNS = 16
+OVERVIEW_LINES = 3
 REFERENCE_LEAST = drawing_quality.NEIGHBOURS + 1
 
 Images = npt.NDArray[np.uint8]
@@ -273,6 +277,19 @@ def as_json(rows: dict[str, Row], classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def keep_with_generators(rows: dict[str, Row], classes: Sequence[str], folder: Path) -> None:
+    """Write what was measured of each trained generator into its folder."""
+    for kind in (name for name in rows if name in KINDS):
+        generators = load_generators(folder / kind, kind)
+        for character, quality in zip(classes, rows[kind].measured.classes, strict=True):
+            measured = {
+                name: round(float(getattr(quality, name)), 4)
+                for name in ("images", "recognition", "recognition_all", "density", "coverage")
+            }
+            generator = dataclasses.replace(generators[character], quality=measured)
+            save_generator(folder / kind, kind, generator)
+
+
 def plot_bars(rows: dict[str, Row], classes: Sequence[str], path: Path) -> None:
     """Draw recognition and coverage of each class; `path` is the PNG file."""
     figures = {
@@ -285,6 +302,17 @@ def plot_bars(rows: dict[str, Row], classes: Sequence[str], path: Path) -> None:
     plots.plot_quality_bars(
         figures["recognition"], figures["coverage"], list(rows), classes, title, path
     )
+
+
+def plot_overview(drawn: dict[str, Drawn], classes: Sequence[str], path: Path) -> None:
+    """Draw a few lines of each source of images, one image of each class; `path` is a PNG file."""
+    lines, labels = [], []
+    for name, images in drawn.items():
+        by_class = images.images.reshape(len(classes), -1, 28, 28)
+        for number in range(min(OVERVIEW_LINES, by_class.shape[1])):
+            lines.append(by_class[:, number])
+            labels.append("real" if name == "floor" else name)
+    plots.plot_image_sheet(lines, labels, "one image of each character a line", path)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -311,6 +339,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write pictures here")
+    parser.add_argument("--keep-with-generators", action="store_true")
     parser.add_argument("--fresh-network", action="store_true", help="takes minutes a generator")
     options = parser.parse_args(arguments)
     for name, least in (("images", 100), ("seed", 0)):
@@ -333,6 +362,9 @@ def _compare(options: argparse.Namespace) -> None:
         name: _drawn(name, data_set, count, options.seed, options.gan_collection_path)
         for name in ("floor", *options.generators)
     }
+    if options.plots:
+        pictured = {name: images for name, images in drawn.items() if name != "basic"}
+        plot_overview(pictured, data_set.classes, options.plots / "overview.png")
     rows: dict[str, Row] = {}
     for name, images in drawn.items():
         started = time.perf_counter()
@@ -342,6 +374,8 @@ def _compare(options: argparse.Namespace) -> None:
     _print(rows, reference, data_set.classes)
     if options.plots:
         plot_bars(rows, data_set.classes, options.plots / "quality.png")
+    if options.keep_with_generators:
+        keep_with_generators(rows, data_set.classes, options.gan_collection_path)
     if options.json:
         settings = {
             "dataset": options.dataset.name,

@@ -43,6 +43,7 @@ class GAN(keras.Model):  # type: ignore[misc]
         self.average = MovingAverage(generator, moving_average)
         # Named here too, so that it is saved with the weights.
         self.averaged_generator = self.average.network
+        self.averaged_steps = self.average.steps
         self._random = keras.random.SeedGenerator(seed)
         self._means = [
             keras.metrics.Mean(name=f"{name}_loss") for name in ("discriminator", "generator")
@@ -92,11 +93,17 @@ class GAN(keras.Model):  # type: ignore[misc]
         """Move both by one batch of real images, uint8 (N, 28, 28)."""
         real = scaled(data)
         count = ops.shape(real)[0]
-        drawn = ops.stop_gradient(self.generator(self._latent(count), training=True))
-        latent = self._latent(count)
+        first, latent = self._latent(count), self._latent(count)
+        # The generator's normalization changes with its own move only.
+        drawn, _ = evaluated_at(lambda: self.generator(first, training=True), (), ())
+        drawn = ops.stop_gradient(drawn)
+        # Outside the loss, where a random seed would not be moved on.
+        mixture = self._mixture(count)
         self._means[0].update_state(
             self._move(
-                self.discriminator, self.d_optimizer, lambda: self._discriminator_loss(real, drawn)
+                self.discriminator,
+                self.d_optimizer,
+                lambda: self._discriminator_loss(real, drawn, mixture),
             )
         )
         self._means[1].update_state(
@@ -105,19 +112,40 @@ class GAN(keras.Model):  # type: ignore[misc]
         self.average.update()
         return {metric.name: metric.result() for metric in self._means}
 
+    def save_own_variables(self, store: Any) -> None:
+        """Keras leaves random seeds out; a training that goes on needs them."""
+        super().save_own_variables(store)
+        for index, seed in enumerate(self._seeds()):
+            store[f"seed_{index}"] = seed
+
+    def load_own_variables(self, store: Any) -> None:
+        """Bring back what `save_own_variables` kept."""
+        seeds = {f"seed_{index}": seed for index, seed in enumerate(self._seeds())}
+        for name, seed in seeds.items():
+            seed.assign(store[name])
+        own = set(store.keys()) - set(seeds)
+        super().load_own_variables({name: store[name] for name in own})
+
+    def _seeds(self) -> list[Any]:
+        others = {id(variable) for variable in [*self.weights, *self.metrics_variables]}
+        return [variable for variable in self.variables if id(variable) not in others]
+
     def _latent(self, count: Any) -> Any:
         return keras.random.normal((count, self.latent_size), seed=self._random)
 
-    def _discriminator_loss(self, real: Any, drawn: Any) -> Any:
+    def _mixture(self, count: Any) -> Any:
+        if not self.slope_between:
+            return None
+        return keras.random.uniform((count, 1, 1, 1), seed=self._random)
+
+    def _discriminator_loss(self, real: Any, drawn: Any, mixture: Any) -> Any:
         return discriminator_loss(
             self.discriminator,
             self.adversarial_loss,
             real,
             drawn,
             penalty=self.gradient_penalty,
-            mixture=keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=self._random)
-            if self.slope_between
-            else None,
+            mixture=mixture,
         )
 
     def _generator_loss(self, latent: Any) -> Any:

@@ -37,7 +37,7 @@ def build_mlp_generator(latent_size: int, widths: Sequence[int]) -> keras.Model:
         stack += [
             layers.Dense(width),
             layers.LeakyReLU(SLOPE),
-            layers.BatchNormalization(momentum=MOMENTUM),
+            BatchNormalization(momentum=MOMENTUM),
         ]
     stack += [layers.Dense(28 * 28, activation="tanh"), layers.Reshape((28, 28, 1))]
     return keras.Sequential(stack, name="generator")
@@ -75,7 +75,7 @@ def build_convolutional_generator(latent_size: int, widths: Sequence[int]) -> ke
     at_7, at_14, at_28 = widths
 
     def normalized() -> list[Any]:
-        return [layers.BatchNormalization(momentum=MOMENTUM), layers.ReLU()]
+        return [BatchNormalization(momentum=MOMENTUM), layers.ReLU()]
 
     return keras.Sequential(
         [
@@ -112,6 +112,19 @@ def build_convolutional_discriminator(
         stack += [convolution(width, 4, strides=2, padding="same"), layers.LeakyReLU(SLOPE)]
     stack += [BatchDeviation(), layers.Flatten(), dense(1)]
     return keras.Sequential(stack, name="discriminator")
+
+
+class BatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
+    """Keras's layer with second derivatives that are exact.
+
+    TensorFlow's `nn.moments` stops the gradient of the mean inside the variance: that changes no
+    first derivative, but those that consensus, unrolling and gradient penalties take of them.
+    """
+
+    def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+        mean = ops.mean(inputs, self._reduction_axes, keepdims=True)
+        variance = ops.mean(ops.square(inputs - mean), self._reduction_axes)
+        return ops.squeeze(mean, self._reduction_axes), variance
 
 
 class BatchDeviation(layers.Layer):  # type: ignore[misc]
@@ -166,7 +179,20 @@ class _Spectral:
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """As the layer it is made of."""
         self._in_training = bool(training)
-        return super().call(inputs)  # type: ignore[misc]
+        try:
+            return super().call(inputs)  # type: ignore[misc]
+        finally:
+            self._in_training = False
+
+    def save_own_variables(self, store: Any) -> None:
+        """Keras would keep the divided kernel, without the singular vector."""
+        for index, weight in enumerate(self.weights):  # type: ignore[attr-defined]
+            store[str(index)] = weight
+
+    def load_own_variables(self, store: Any) -> None:
+        """Bring back what `save_own_variables` kept."""
+        for index, weight in enumerate(self.weights):  # type: ignore[attr-defined]
+            weight.assign(store[str(index)])
 
 
 class SpectralConv2D(_Spectral, layers.Conv2D):  # type: ignore[misc]
@@ -193,12 +219,12 @@ class MovingAverage:
         self.network.set_weights(network.get_weights())
         self._source = network
         self._decay = decay
-        self._steps = keras.Variable(0.0, trainable=False, name="averaged_steps")
+        self.steps = keras.Variable(0.0, trainable=False, name="averaged_steps")
 
     def update(self) -> None:
         """Move a little towards the network."""
-        self._steps.assign(self._steps + 1.0)
-        decay = ops.minimum(self._decay, self._steps / (self._steps + 10.0))
+        self.steps.assign(self.steps + 1.0)
+        decay = ops.minimum(self._decay, self.steps / (self.steps + 10.0))
         for average, current in zip(self.network.weights, self._source.weights, strict=True):
             if "seed" not in average.path:
                 average.assign(decay * average + (1.0 - decay) * current)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -177,32 +177,37 @@ def read_gan_settings(path: Path) -> dict[str, GanSettings]:
     """
     expression = parse_expression(path, "a dictionary {'keras': {...}, ...}")
     problems: list[str] = []
-    if not isinstance(expression, ast.Dict) or not all([*expression.keys, expression.keys]):
-        problems.append(
-            f"line {expression.lineno}: this must be a dictionary of generators: "
-            "{'keras': {...}, 'keras_adversarial': {...}}"
-        )
-        raise_problems(path, problems)
-    assert isinstance(expression, ast.Dict)
     settings: dict[str, GanSettings] = {}
-    named: list[Any] = []
-    for key, value in zip(expression.keys, expression.values, strict=True):
-        assert key is not None
-        kind = literal_value(key, "", problems)
-        if kind in named:
-            problems.append(f"line {key.lineno}: the key {quote(kind)} is there twice")
-        if kind is WRONG or kind in named:
-            continue
-        named.append(kind)
-        given = literal_value(value, f", {quote(kind)}", problems)
-        if given is WRONG:
-            continue
+    for kind, given, line in _generators(expression, problems):
         found, wrong = settings_from_dictionary(kind, given)
-        problems += [f"line {value.lineno}, {quote(kind)}: {problem}" for problem in wrong]
+        problems += [f"line {line}, {quote(kind)}: {problem}" for problem in wrong]
         if found is not None:
             settings[kind] = found
     raise_problems(path, problems)
     return settings
+
+
+def _generators(expression: ast.expr, problems: list[str]) -> Iterator[tuple[Any, Any, int]]:
+    """Name, literal and line of each generator; what cannot be read is added to the problems."""
+    if not isinstance(expression, ast.Dict) or not expression.keys:
+        problems.append(
+            f"line {expression.lineno}: this must be a dictionary of generators: "
+            "{'keras': {...}, 'keras_adversarial': {...}}"
+        )
+        return
+    named: list[Any] = []
+    for key, value in zip(expression.keys, expression.values, strict=True):
+        if key is None:
+            problems.append(f"line {value.lineno}: '**' may not stand here")
+            continue
+        kind = literal_value(key, "", problems)
+        if kind is not WRONG and kind in named:
+            problems.append(f"line {key.lineno}: the key {quote(kind)} is there twice")
+        elif kind is not WRONG:
+            named.append(kind)
+            given = literal_value(value, f", {quote(kind)}", problems)
+            if given is not WRONG:
+                yield kind, given, value.lineno
 
 
 def settings_from_dictionary(kind: Any, given: Any) -> tuple[GanSettings | None, list[str]]:

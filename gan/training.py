@@ -143,7 +143,7 @@ def _game(kind: str, settings: GanSettings, seed: int) -> tuple[keras.Model, ker
     """A compiled game, and the averaged generator in it."""
     generator = build_generator(settings)
     discriminator = _build_discriminator(settings)
-    calls = min(STEPS_A_CALL, settings.steps)
+    calls = max(n for n in range(1, STEPS_A_CALL + 1) if settings.steps % n == 0)  # no step more
     if kind == "keras":
         gan = GAN(generator, discriminator, moving_average=settings.moving_average, seed=seed)
         gan.compile(

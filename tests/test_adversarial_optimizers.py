@@ -84,7 +84,7 @@ class TestByHand:
         self, matrix: Any, start: Any, rates: Any, reverse: bool
     ) -> None:
         m, z = np.array(matrix), np.array(start)
-        order = np.arange(len(z))[:: -1 if reverse else 1]
+        order = range(len(z))[:: -1 if reverse else 1]
         for found in played(Alternating(reverse), 3, matrix, start, rates):
             z = moved_one_by_one(order, m, z, rates)
             np.testing.assert_allclose(found, z, rtol=1e-5)
@@ -211,13 +211,13 @@ def test_steps_are_the_same_in_a_graph(name: str) -> None:
     games_of = [linear_game(QUADRATIC, (1.0, -2.0), (0.1, 0.2)) for _ in range(2)]
     courses = [play(game, STRATEGIES[name], 4, run_eagerly=eager)
                for game, eager in zip(games_of, (True, False), strict=True)]  # fmt: skip
-    np.testing.assert_allclose(*courses, rtol=1e-6)
+    np.testing.assert_allclose(courses[0], courses[1], rtol=1e-6)
 
 
 # ------------------------------------------------------------------------- reported losses
 
 
-def losses_of(matrix: Any, z: Sequence[float]) -> list[float]:
+def losses_of(matrix: Any, z: Any) -> list[float]:
     m, at = np.array(matrix), np.array(z)
     return [
         float(0.5 * m[i, i] * at[i] ** 2 + at[i] * (m[i] @ at - m[i, i] * at[i]))

@@ -18,7 +18,7 @@ SHAPE = (4, 6, 5, 1)
 
 
 def softplus(scores: np.ndarray) -> np.ndarray:
-    return np.log1p(np.exp(scores.astype(float)))
+    return np.asarray(np.log1p(np.exp(scores.astype(float))))
 
 
 def tensors(count: int = 2, seed: int = 1) -> list[Any]:

@@ -157,8 +157,9 @@ def test_a_generators_normalization_changes_once_a_step() -> None:
 def test_a_saved_training_goes_on_as_if_never_interrupted(
     penalty: float, between: bool, tmp_path: Path
 ) -> None:
-    options = {"gradient_penalty": penalty, "slope_between": between}
-    whole, first, second = (make_gan(**options) for _ in range(3))
+    whole, first, second = (
+        make_gan(gradient_penalty=penalty, slope_between=between) for _ in range(3)
+    )
     pictures = images(28)
     fit(whole, pictures[:16])
     expected = fit(whole, pictures[16:])
