@@ -169,7 +169,7 @@ class TrainedGenerator:
         from gan.training import draw
 
         trained = self._trained(class_index)
-        fitting = np.resize(latent, (len(latent), trained.settings.latent_size))
+        fitting = np.stack([np.resize(row, trained.settings.latent_size) for row in latent])
         return draw(self._network(trained), fitting * np.float32(trained.settings.latent_scale))
 
     def _trained(self, class_index: int) -> CharacterGenerator:

@@ -312,11 +312,12 @@ class Menu:
                 f"there are {', '.join(TRAINED_GENERATORS)}"
             )
         characters = answer.replace(" ", "") if answer.lower() != "all" else ""
-        characters = characters or "".join(self._session.data_set.classes)
+        classes = self._session.data_set.classes
+        wanted = [self._session.data_set.class_of(one)[0] for one in characters or classes]
         chosen = [
-            character
-            for character in dict.fromkeys(characters)
-            if again or self._session.lacks_generator(generator, character)
+            classes[index]
+            for index in dict.fromkeys(wanted)  # 'c' and 'C' share a generator
+            if again or self._session.lacks_generator(generator, classes[index])
         ]
         if not chosen:
             say("All of them are trained already.")

@@ -81,10 +81,17 @@ class Lesson:
 
 
 def teach(lesson: Lesson) -> CharacterGenerator:
-    """Train a generator."""
-    from gan.training import train_generator
+    """Train a generator.
 
-    trained = train_generator(lesson.kind, lesson.images, lesson.settings, lesson.seed)
+    Raises:
+        UserError: its weights grew without bound.
+    """
+    from gan.training import GanDiverged, train_generator
+
+    try:
+        trained = train_generator(lesson.kind, lesson.images, lesson.settings, lesson.seed)
+    except GanDiverged as error:
+        raise UserError(f"{lesson.character!r}: {error}") from error
     return CharacterGenerator(
         character=lesson.character,
         settings=lesson.settings,
@@ -147,6 +154,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
+    if options.workers < 1 or options.seed < 0 or not 0 <= options.certainty <= 1:
+        parser.error("--workers is 1 or more, --seed 0 or more, --certainty from 0 to 1")
     folder = options.folder or ROOT / "gan_collection" / options.kind
     try:
         _collect(options, folder)
@@ -167,7 +176,11 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, context, use_one_core) as workers:
         for finished in as_completed([workers.submit(teach, lesson) for lesson in lessons]):
-            generator = finished.result()
+            try:
+                generator = finished.result()
+            except UserError as error:
+                print(error, flush=True)
+                continue
             save_generator(folder, options.kind, generator)
             print(f"{generator.character} {generator.seconds:.0f} s", flush=True)
 
@@ -187,6 +200,8 @@ def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:
         if character not in data.classes:
             raise UserError(f"{options.dataset} has no character {character!r}")
         images = data.images[chosen & (data.labels == data.classes.index(character))]
+        if not len(images):
+            raise UserError(f"{options.dataset} has no image of {character!r} to learn from")
         learnt = images_learnt(images, options.dataset.name, selection)
         yield Lesson(options.kind, character, images, learnt, settings, options.seed)
 

@@ -1,0 +1,90 @@
+"""Tests of the frozen judge: what it gives, and that it is always the same one."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import data_parser
+from errors import UserError
+from evaluation import judge
+from evaluation.judge import CLASSES, FEATURES, Judge, Opinion, load_judge
+
+Images = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Judge:
+    return load_judge()
+
+
+def images(count: int) -> Images:
+    return np.random.default_rng(1).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def opinion(loaded: Judge) -> Opinion:
+    return loaded.look_at(images(501))  # more than one batch
+
+
+def test_an_opinion_is_features_and_probabilities(opinion: Opinion) -> None:
+    assert opinion.features.shape == (501, FEATURES) == (501, 128)
+    assert opinion.features.dtype == opinion.probabilities.dtype == np.float32
+    assert (opinion.features >= 0).all() and (opinion.features.max(axis=0) > 0).sum() > 20
+    assert opinion.probabilities.shape == (501, 47)
+    assert (opinion.probabilities >= 0).all()
+    assert opinion.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_classes_are_those_of_emnist() -> None:
+    assert len(set(CLASSES)) == len(CLASSES) == 47
+    assert list(CLASSES) == sorted(CLASSES)
+
+
+def test_an_image_is_judged_the_same_alone_and_among_others(
+    loaded: Judge, opinion: Opinion
+) -> None:
+    alone = loaded.look_at(images(501)[500:])
+    assert alone.probabilities[0] == pytest.approx(opinion.probabilities[500], abs=1e-4)
+
+
+def test_a_judge_that_is_loaded_again_is_the_same(loaded: Judge) -> None:
+    again = load_judge().look_at(images(3))
+    assert np.array_equal(again.features, loaded.look_at(images(3)).features)
+
+
+@pytest.mark.parametrize("change", ["flipped", "cut", "longer", "empty"])
+def test_a_changed_judge_is_refused(tmp_path: Path, change: str) -> None:
+    content = bytearray(judge.WEIGHTS_FILE.read_bytes())
+    if change == "flipped":
+        content[len(content) // 2] ^= 1
+    elif change == "longer":
+        content += b"\0"
+    else:
+        content = content[: 1000 if change == "cut" else 0]
+    path = tmp_path / "judge.npz"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"is not the judge emnist47-judge-1: its SHA-256 is"):
+        load_judge(path)
+
+
+def test_another_digest_is_refused() -> None:
+    with pytest.raises(UserError, match=f"not {'0' * 64}"):
+        load_judge(sha256="0" * 64)
+
+
+@pytest.mark.parametrize("name", ["missing.npz", "folder"])
+def test_a_judge_that_is_not_there_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="cannot be read"):
+        load_judge(tmp_path / name)
+
+
+def test_the_judge_reads_the_test_rows_of_emnist(real_data: Path, loaded: Judge) -> None:
+    data = data_parser.read_labelled_images(real_data / "emnist" / "emnist-47.mat")
+    wanted = np.array([CLASSES.index(character) for character in data.classes])
+    found = loaded.look_at(data.images[data.in_test]).probabilities.argmax(axis=1)
+    accuracy = (found == wanted[data.labels[data.in_test]]).mean()
+    assert len(found) >= 4_000
+    assert accuracy >= 0.895

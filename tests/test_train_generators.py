@@ -1,0 +1,288 @@
+"""Tests of the program that trains generators of many characters."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import data_parser
+import gan.training
+import train_generators
+from data_parser import DataSet
+from errors import UserError
+from gan.settings import GanSettings, settings_to_json, weight_count
+from gan.training import TrainedGan
+from generator_folder import CharacterGenerator, load_generators
+from trained_generators import images_learnt
+
+Images = npt.NDArray[np.uint8]
+ROOT = Path(train_generators.__file__).parent
+TINY = GanSettings(
+    network="mlp",
+    generator_widths=(8,),
+    discriminator_widths=(8,),
+    latent_size=4,
+    loss="hinge",
+    steps=3,
+    batch_size=4,
+    generator_learning_rate=0.01,
+    discriminator_learning_rate=0.01,
+)
+Run = Callable[..., None]
+
+
+@pytest.fixture
+def letters(data_set: DataSet, tmp_path: Path) -> Path:
+    """A, B and C with 32 train rows and 8 test rows each."""
+    path = tmp_path / "letters.mat"
+    training = np.arange(len(data_set.labels)) % 5 != 0
+    data_parser.write_mat(
+        path,
+        data_set.images[training],
+        data_set.labels[training],
+        data_set.images[~training],
+        data_set.labels[~training],
+        data_set.classes,
+    )
+    return path
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path) -> Path:
+    path = tmp_path / "gan.txt"
+    path.write_text(repr({"keras": settings_to_json(TINY)}))
+    return path
+
+
+class AtOnce:
+    """Takes the place of a pool of processes: each call is carried out at once."""
+
+    def __init__(self, workers: int, context: Any, prepare: Callable[[], None]) -> None:
+        assert workers == 2 and context.get_start_method() == "spawn"
+        assert prepare is train_generators.use_one_core
+
+    def __enter__(self) -> "AtOnce":
+        return self
+
+    def __exit__(self, *problem: object) -> None: ...
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        future.set_result(call(*arguments))
+        return future
+
+
+class FakeTraining:
+    """Takes the place of a training: random weights at once."""
+
+    def __init__(self) -> None:
+        self.images: list[Images] = []
+
+    def __call__(self, kind: str, images: Images, settings: GanSettings, seed: int) -> TrainedGan:
+        self.images.append(images)
+        random = np.random.default_rng([seed, len(self.images)])
+        return TrainedGan(
+            weights=random.standard_normal(weight_count(settings)).astype(np.float16),
+            steps=settings.steps,
+            seconds=3.0,
+            losses=np.zeros((1, 3)),
+            previews=np.zeros((0, 16, 28, 28), np.uint8),
+            preview_steps=(),
+        )
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
+    training = FakeTraining()
+    monkeypatch.setattr(gan.training, "train_generator", training)
+    monkeypatch.setattr(train_generators, "ProcessPoolExecutor", AtOnce)
+    return training
+
+
+@pytest.fixture
+def run(letters: Path, settings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the program in this process on the letters."""
+
+    def run_main(*arguments: object, settings: Path = settings_file) -> None:
+        given = ["--kind", "keras", "--settings", settings, "--folder", tmp_path / "out"]
+        given += ["--workers", "2", *arguments]
+        command = ["train_generators.py", str(letters), *map(str, given)]
+        monkeypatch.setattr(sys, "argv", command)
+        train_generators.main()
+
+    return run_main
+
+
+def kept(tmp_path: Path) -> dict[str, CharacterGenerator]:
+    return load_generators(tmp_path / "out", "keras")
+
+
+def train_rows(letters: Path, character: str) -> Images:
+    data = data_parser.read_labelled_images(letters)
+    images: Images = data.images[~data.in_test & (data.labels == data.classes.index(character))]
+    return images
+
+
+def test_the_program_trains_in_workers_and_passes_over_what_it_has(
+    letters: Path, settings_file: Path, tmp_path: Path, run: Run
+) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, ROOT / "train_generators.py", letters, "--kind", "keras"),
+            *("--characters", "B", "--workers", "1", "--seed", "5"),
+            *("--settings", settings_file, "--folder", tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "B" and done.stdout.endswith(" s\n")
+    (generator,) = kept(tmp_path).values()
+    assert (generator.character, generator.settings, generator.seed) == ("B", TINY, 5)
+    assert generator.steps == 3 and np.isfinite(generator.weights).all()
+    assert generator.data == images_learnt(
+        train_rows(letters, "B"), "letters.mat", "all train rows"
+    )
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    run("--characters", "B", "--seed", "5")  # no worker begins, or this would take long
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_all_letters_are_trained_where_none_is_named(
+    run: Run, fake: FakeTraining, letters: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run()
+    assert list(kept(tmp_path)) == ["A", "B", "C"]
+    assert sorted(capsys.readouterr().out.splitlines()) == ["A 3 s", "B 3 s", "C 3 s"]
+    for images, character in zip(fake.images, "ABC", strict=True):
+        assert np.array_equal(images, train_rows(letters, character))
+    run()
+    assert len(fake.images) == 3, "a second run trains nothing"
+
+
+def test_a_broken_off_run_goes_on_where_it_stopped(run: Run, fake: FakeTraining) -> None:
+    run("--characters", "AC")
+    run()
+    assert len(fake.images) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "trained"), [({"steps": 4}, 2), ({"loss": "least_squares"}, 2), ({}, 1)]
+)
+def test_other_settings_are_trained_again(
+    run: Run, fake: FakeTraining, tmp_path: Path, change: dict[str, Any], trained: int
+) -> None:
+    run("--characters", "A")
+    other = tmp_path / "other.txt"
+    changed = replace(TINY, latent_scale=0.5, **change)  # the scale is no matter of training
+    other.write_text(repr({"keras": settings_to_json(changed)}))
+    run("--characters", "A", settings=other)
+    assert len(fake.images) == trained
+
+
+def test_another_seed_or_other_images_are_trained_again(
+    run: Run, fake: FakeTraining, letters: Path, data_set: DataSet
+) -> None:
+    run("--characters", "A")
+    run("--characters", "A", "--seed", "7")
+    assert len(fake.images) == 2
+    nobody = np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int32)
+    data_parser.write_mat(letters, 255 - data_set.images, data_set.labels, *nobody, "ABC")
+    run("--characters", "A", "--seed", "7")
+    assert [len(images) for images in fake.images] == [32, 32, 40]
+
+
+def test_a_reader_leaves_out_what_it_takes_for_others(
+    run: Run,
+    fake: FakeTraining,
+    letters: Path,
+    saved_collection: Path,
+    data_set: DataSet,
+    tmp_path: Path,
+) -> None:
+    images = data_set.images.copy()
+    images[:10] = data_set.images[40:50]  # pictures of B labelled A
+    nobody = np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int32)
+    data_parser.write_mat(letters, images, data_set.labels, *nobody, data_set.classes)
+    data = data_parser.read_labelled_images(letters)
+    read = train_generators.readable(saved_collection, data, 0.0)
+    certain = train_generators.readable(saved_collection, data, 0.6)
+    assert certain.sum() < read.sum() and not (certain & ~read).any()
+    assert read.shape == (120,) and read[:10].mean() < 0.5 < read[10:].mean()
+    run("--characters", "A", "--reader", saved_collection)
+    assert np.array_equal(fake.images[0], data.images[read & (data.labels == 0)])
+    learnt = kept(tmp_path)["A"].data
+    assert learnt.selection == "the train rows that a reader takes for their own character"
+    assert learnt.images == read[:40].sum() < 40
+    run("--characters", "A")
+    assert len(fake.images[1]) == 40, "all rows are another lesson"
+
+
+def test_a_reader_of_other_characters_is_refused(
+    saved_collection: Path, make_data_set: Callable[..., DataSet], tmp_path: Path
+) -> None:
+    other = make_data_set("ABCD", 10)
+    nobody = np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int32)
+    data_parser.write_mat(tmp_path / "x.mat", other.images, other.labels, *nobody, other.classes)
+    data = data_parser.read_labelled_images(tmp_path / "x.mat")
+    with pytest.raises(UserError, match="has no network that reads A B C D"):
+        train_generators.readable(saved_collection, data, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--characters", "A?"], "letters.mat has no character '?'"),
+        (["--characters", "a"], "letters.mat has no character 'a'"),
+        (["--reader", "nowhere"], "there is no folder nowhere"),
+        (["--kind", "keras_adversarial"], "has no settings for 'keras_adversarial'"),
+        (["--settings", "nowhere.txt"], "there is no file nowhere.txt"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence_and_nothing_is_trained(
+    run: Run, fake: FakeTraining, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(*arguments)
+    assert said in str(caught.value.code)
+    assert fake.images == [] and not (tmp_path / "out").exists()
+
+
+def test_a_data_set_that_cannot_be_read_is_one_sentence(
+    run: Run, fake: FakeTraining, letters: Path
+) -> None:
+    letters.write_bytes(b"no data")
+    with pytest.raises(SystemExit) as caught:
+        run()
+    assert "letters.mat" in str(caught.value.code)
+
+
+def test_a_damaged_folder_is_never_trained_over(
+    run: Run, fake: FakeTraining, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "collection.json").write_text("{")
+    with pytest.raises(SystemExit) as caught:
+        run()
+    assert "it is no JSON" in str(caught.value.code)
+    assert fake.images == [] and (tmp_path / "out" / "collection.json").read_text() == "{"
+
+
+@pytest.mark.parametrize("arguments", [[], ["x.mat"], ["x.mat", "--kind", "basic"], ["--help"]])
+def test_wrong_arguments_get_the_usage(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_generators.py", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        train_generators.main()
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).startswith("usage: ")
+    assert caught.value.code == (0 if arguments == ["--help"] else 2)

@@ -1,0 +1,495 @@
+"""Tests of trained generators: made from the generator split, kept, and drawn with."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+import gan.training
+from data_parser import DataSet
+from errors import CollectionError, DataError, HyperparameterError, UserError
+from gan.settings import GanSettings, settings_to_json, weight_count
+from gan.training import GanDiverged, GanProgress, TrainedGan, draw_latent
+from generator_folder import CharacterGenerator, load_generators
+from image_generator import TrainedGenerator
+from trained_generators import (
+    MINIMUM_IMAGES,
+    TrainedGenerators,
+    images_learnt,
+    write_training_pictures,
+)
+from trainer_predictor import TrainerPredictor
+
+Images = npt.NDArray[np.uint8]
+TINY = GanSettings(
+    network="mlp",
+    generator_widths=(8,),
+    discriminator_widths=(8,),
+    latent_size=4,
+    loss="hinge",
+    steps=6,
+    batch_size=4,
+    generator_learning_rate=0.01,
+    discriminator_learning_rate=0.01,
+)
+MakeDataSet = Callable[..., DataSet]
+
+
+@pytest.fixture(scope="module")
+def letters(make_data_set: MakeDataSet) -> DataSet:
+    """A and B have just enough images in the generator split, C has one too few."""
+    whole = make_data_set("ABC", 10 * MINIMUM_IMAGES)
+    rows = whole.splits.generator
+    scarce = rows[whole.labels[rows] == 2]
+    return replace(whole, splits=replace(whole.splits, generator=np.setdiff1d(rows, scarce[:1])))
+
+
+@pytest.fixture
+def kept(letters: DataSet, tmp_path: Path) -> TrainedGenerators:
+    return TrainedGenerators(letters, tmp_path / "generators", seed=3)
+
+
+class FakeTraining:
+    """Takes the place of a training: told the same, random weights at once."""
+
+    def __init__(self) -> None:
+        self.images: list[Images] = []
+        self.diverges = False
+
+    def __call__(
+        self,
+        kind: str,
+        images: Images,
+        settings: GanSettings,
+        seed: int,
+        *,
+        show: Callable[[GanProgress], None] = lambda progress: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> TrainedGan:
+        if self.diverges:
+            raise GanDiverged("the weights grew")
+        self.images.append(images)
+        random = np.random.default_rng([seed, len(self.images)])
+        previews = random.integers(0, 256, (3, 16, 28, 28), dtype=np.uint8)
+        return TrainedGan(
+            weights=random.uniform(0.05, 0.5, weight_count(settings)).astype(np.float16),
+            steps=settings.steps,
+            seconds=3.0,
+            losses=random.standard_normal((3, 3)),
+            previews=previews,
+            preview_steps=(2, 4, 6),
+        )
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
+    training = FakeTraining()
+    monkeypatch.setattr(gan.training, "train_generator", training)
+    return training
+
+
+def train(
+    generators: TrainedGenerators,
+    class_index: int = 0,
+    settings: GanSettings = TINY,
+    kind: str = "keras",
+) -> TrainedGan:
+    return generators.train(
+        kind, class_index, settings, show=lambda progress: None, should_stop=lambda: False
+    )
+
+
+@pytest.fixture(scope="module")
+def trained_root(letters: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds real generators 'keras' of A and B; not to be changed."""
+    root = tmp_path_factory.mktemp("trained") / "generators"
+    generators = TrainedGenerators(letters, root, seed=3)
+    for class_index in (0, 1):
+        train(generators, class_index)
+    return root
+
+
+# ------------------------------------------------------------------------- too few images
+
+
+def test_too_few_images_are_refused_with_the_number_needed(
+    kept: TrainedGenerators, fake: FakeTraining
+) -> None:
+    for ask in (lambda: kept.plan("keras", 2, TINY), lambda: train(kept, 2)):
+        with pytest.raises(UserError) as caught:
+            ask()
+        assert "there are 49 images of 'C' to learn from in the generator split" in str(
+            caught.value
+        )
+        assert "50 are needed" in str(caught.value)
+        assert "open one with 500 images of 'C'" in str(caught.value)
+    assert fake.images == [] and not kept.folder("keras").exists()
+
+
+def test_just_enough_images_are_enough(kept: TrainedGenerators, fake: FakeTraining) -> None:
+    assert kept.plan("keras", 1, TINY).images == MINIMUM_IMAGES
+    assert train(kept, 1).steps == 6
+
+
+# ------------------------------------------------------------------------- what is learnt from
+
+
+def rows_of(data_set: DataSet, class_index: int) -> Images:
+    rows = data_set.splits.generator
+    images: Images = data_set.images[rows[data_set.labels[rows] == class_index]]
+    return images
+
+
+def test_the_images_of_one_character_in_the_generator_split_are_learnt_from(
+    kept: TrainedGenerators, fake: FakeTraining, letters: DataSet
+) -> None:
+    train(kept, 1)
+    assert np.array_equal(fake.images[0], rows_of(letters, 1))
+    learnt = load_generators(kept.folder("keras"), "keras")["B"].data
+    assert learnt.fingerprint == hashlib.sha256(rows_of(letters, 1).tobytes()).hexdigest()
+    assert (learnt.name, learnt.images) == ("letters.mat", 50)
+    assert learnt.selection == "the generator split"
+
+
+def test_a_real_training_is_recorded(trained_root: Path, letters: DataSet) -> None:
+    found = load_generators(trained_root / "keras", "keras")
+    assert list(found) == ["A", "B"]
+    for class_index, (character, generator) in enumerate(found.items()):
+        assert (generator.character, generator.settings) == (character, TINY)
+        assert (generator.steps, generator.seed) == (6, 3)
+        assert generator.data == images_learnt(
+            rows_of(letters, class_index), "letters.mat", "the generator split"
+        )
+        assert {"keras", "tensorflow", "python"} <= set(generator.versions)
+    assert found["A"].weights.tobytes() != found["B"].weights.tobytes()
+
+
+@pytest.mark.parametrize("name", ["a\nb.mat", "\x1b[2J.mat", "\udcff.mat", "ü 'x'.mat"])
+def test_a_generator_of_a_file_with_an_odd_name_is_read_back(
+    letters: DataSet, fake: FakeTraining, tmp_path: Path, name: str
+) -> None:
+    odd = replace(letters, source=Path(name))
+    train(TrainedGenerators(odd, tmp_path, seed=3))
+    again = TrainedGenerators(odd, tmp_path, seed=3).of("keras")
+    assert list(again) == ["A"] and again["A"].data.name.isprintable()
+
+
+# ------------------------------------------------------------------------- kept and replaced
+
+
+def test_what_was_trained_is_there_in_a_later_session(
+    kept: TrainedGenerators, fake: FakeTraining, letters: DataSet, tmp_path: Path
+) -> None:
+    result = train(kept)
+    later = TrainedGenerators(letters, tmp_path / "generators", seed=9)
+    assert later.of("keras")["A"].weights.tobytes() == result.weights.tobytes()
+    assert later.of("keras_adversarial") == {}
+
+
+def test_each_kind_has_a_folder_of_its_own(kept: TrainedGenerators, fake: FakeTraining) -> None:
+    one, other = train(kept), train(kept, kind="keras_adversarial")
+    for kind, result in (("keras", one), ("keras_adversarial", other)):
+        folder = load_generators(kept.folder(kind), kind)
+        assert folder["A"].weights.tobytes() == result.weights.tobytes()
+    assert kept.folder("keras") != kept.folder("keras_adversarial")
+
+
+def test_training_again_replaces(kept: TrainedGenerators, fake: FakeTraining) -> None:
+    train(kept)
+    result = train(kept, settings=replace(TINY, generator_widths=(5, 3)))
+    for found in (kept.of("keras"), load_generators(kept.folder("keras"), "keras")):
+        assert list(found) == ["A"]
+        assert found["A"].settings.generator_widths == (5, 3)
+        assert found["A"].weights.tobytes() == result.weights.tobytes()
+    assert len(list(kept.folder("keras").iterdir())) == 2
+
+
+def test_a_training_that_diverges_leaves_what_was_there(
+    kept: TrainedGenerators, fake: FakeTraining
+) -> None:
+    result = train(kept)
+    fake.diverges = True
+    with pytest.raises(UserError, match="the weights grew; nothing was kept"):
+        train(kept)
+    for found in (kept.of("keras"), load_generators(kept.folder("keras"), "keras")):
+        assert found["A"].weights.tobytes() == result.weights.tobytes()
+
+
+def test_a_generator_that_cannot_be_kept_is_in_memory(
+    letters: DataSet, fake: FakeTraining, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    generators = TrainedGenerators(letters, tmp_path / "file", seed=3)
+    with pytest.raises(CollectionError, match="cannot be saved"):
+        train(generators)
+    assert list(generators.of("keras")) == ["A"]
+
+
+def test_a_damaged_folder_is_never_trained_over(
+    kept: TrainedGenerators, fake: FakeTraining
+) -> None:
+    kept.folder("keras").mkdir(parents=True)
+    document = kept.folder("keras") / "collection.json"
+    document.write_text("{")
+    asked: Sequence[Callable[[], object]] = (
+        lambda: kept.of("keras"),
+        lambda: kept.plan("keras", 0, TINY),
+        lambda: train(kept),
+    )
+    for ask in asked:
+        with pytest.raises(CollectionError):
+            ask()
+    assert document.read_text() == "{" and fake.images == []
+    assert kept.of("keras_adversarial") == {}
+
+
+def test_a_plan_says_what_the_training_would_be(
+    kept: TrainedGenerators, fake: FakeTraining
+) -> None:
+    plan = kept.plan("keras", 0, TINY)
+    assert (plan.character, plan.images, plan.steps) == ("A", 50, 6)
+    assert plan.seconds > 0
+    train(kept)  # said to take 3 seconds for 6 steps
+    assert kept.plan("keras", 1, replace(TINY, steps=60)).seconds == pytest.approx(30)
+
+
+# ------------------------------------------------------------------------- drawing
+
+
+def a_generator(**changes: Any) -> CharacterGenerator:
+    weights = np.random.default_rng(1).uniform(0.05, 0.5, weight_count(TINY)).astype(np.float16)
+    values: dict[str, Any] = {
+        "character": "A",
+        "settings": TINY,
+        "steps": 6,
+        "seconds": 1.0,
+        "seed": 1,
+        "data": images_learnt(np.zeros((50, 28, 28), np.uint8), "a.mat", "all"),
+        "quality": {},
+        "versions": {},
+        "weights": weights,
+    }
+    return CharacterGenerator(**(values | changes))
+
+
+def drawer(generators: dict[str, CharacterGenerator], seed: int = 1) -> TrainedGenerator:
+    return TrainedGenerator(("A", "B"), generators, np.random.default_rng(seed))
+
+
+def test_each_drawing_is_another_and_held_out() -> None:
+    generator = drawer({"A": a_generator()})
+    drawings = [generator.draw(0) for _ in range(3)]
+    assert all(drawing.held_out for drawing in drawings)
+    images = [drawing.image for drawing in drawings] + list(generator.draw_many(0, 4))
+    assert {(image.shape, image.dtype) for image in images} == {((28, 28), np.dtype(np.uint8))}
+    assert len({image.tobytes() for image in images}) == 7
+
+
+def test_the_same_seed_repeats_the_drawings() -> None:
+    one, other, third = (drawer({"A": a_generator()}, seed).draw_many(0, 5) for seed in (1, 1, 2))
+    assert np.array_equal(one, other) and not np.array_equal(one, third)
+
+
+def test_a_generator_that_is_replaced_draws_from_then_on() -> None:
+    generators = {"A": a_generator()}
+    generator = drawer(generators)
+    latent = draw_latent(3, 4, np.random.default_rng(0))
+    before = generator.draw_from(0, latent)
+    assert np.array_equal(generator.draw_from(0, latent), before)
+    generators["A"] = a_generator(weights=a_generator().weights * np.float16(0.5))
+    assert not np.array_equal(generator.draw_from(0, latent), before)
+
+
+def test_the_latent_scale_is_that_of_the_settings() -> None:
+    latent = draw_latent(3, 4, np.random.default_rng(0))
+    narrow = a_generator(settings=replace(TINY, latent_scale=0.5))
+    half = drawer({"A": narrow}).draw_from(0, latent)
+    assert np.array_equal(half, drawer({"A": a_generator()}).draw_from(0, latent * np.float32(0.5)))
+    assert not np.array_equal(half, drawer({"A": a_generator()}).draw_from(0, latent))
+
+
+@pytest.mark.parametrize("size", [2, 7])
+def test_a_latent_vector_of_another_length_is_repeated_or_cut(size: int) -> None:
+    generator = drawer({"A": a_generator()})
+    latent = draw_latent(1, size, np.random.default_rng(0))
+    fitting = np.tile(latent, (1, 2))[:, :4]
+    assert np.array_equal(generator.draw_from(0, latent), generator.draw_from(0, fitting))
+
+
+def test_a_character_without_a_generator_is_refused() -> None:
+    with pytest.raises(UserError, match="no trained generator of 'B' yet"):
+        drawer({"A": a_generator()}).draw(1)
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    broken = a_generator(weights=np.zeros(7, np.float16))
+    with pytest.raises(CollectionError, match="generator of 'A' is damaged"):
+        drawer({"A": broken}).draw(0)
+
+
+# ------------------------------------------------------------------------- in a session
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path) -> Path:
+    path = tmp_path / "gan.txt"
+    path.write_text(repr({"keras": settings_to_json(TINY)}))
+    return path
+
+
+@pytest.fixture
+def session(letters: DataSet, trained_root: Path, saved_collection: Path) -> TrainerPredictor:
+    """A later session: a network that reads, and generators of A and B."""
+    later = TrainerPredictor(letters, seed=7, generator_root=trained_root)
+    later.load(saved_collection)
+    return later
+
+
+def test_a_later_session_draws_without_training(
+    session: TrainerPredictor, fake: FakeTraining
+) -> None:
+    assert [session.lacks_generator("keras", character) for character in "ABCa"] == [
+        False, False, True, False,
+    ]  # fmt: skip
+    prediction = session.predict("keras", "a")
+    assert (prediction.asked, prediction.stands_for) == ("a", "A")
+    assert prediction.drawing.held_out
+    assert session.draw_each("keras", "BAB a", 3).characters == ("B", "A")
+    assert fake.images == []
+
+
+def test_sessions_of_the_same_seed_draw_the_same(
+    letters: DataSet, trained_root: Path, saved_collection: Path
+) -> None:
+    drawn = []
+    for seed in (7, 7, 8):
+        session = TrainerPredictor(letters, seed=seed, generator_root=trained_root)
+        session.load(saved_collection)
+        images = [session.predict("keras", "A").drawing.image for _ in range(2)]
+        images += [*session.draw_each("keras", "AB", 2).images[1]]
+        images += [image for image in session.draw_line("keras", "A B") if image is not None]
+        drawn.append(np.stack(images))
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[0][0], drawn[0][1]), "two in one session differ"
+
+
+def test_a_line_is_written_in_one_hand(session: TrainerPredictor) -> None:
+    first, second, space, third, small = session.draw_line("keras", "AB Aa")
+    assert first is not None and second is not None and space is None
+    assert np.array_equal(first, third) and np.array_equal(first, small)  # type: ignore[arg-type]
+    assert not np.array_equal(first, second)
+    another = session.draw_line("keras", "A")[0]
+    assert another is not None and not np.array_equal(first, another)
+
+
+def test_a_line_of_real_images_takes_another_each_time(session: TrainerPredictor) -> None:
+    one, other = session.draw_line("basic", "AA")
+    assert one is not None and other is not None and not np.array_equal(one, other)
+
+
+def test_nothing_to_draw_is_refused(session: TrainerPredictor) -> None:
+    for text in ("", "   "):
+        with pytest.raises(UserError, match="there is nothing to draw"):
+            session.draw_each("keras", text, 1)
+        with pytest.raises(UserError, match="there is nothing to draw"):
+            session.draw_line("keras", text)
+
+
+def test_what_cannot_be_drawn_is_refused(session: TrainerPredictor) -> None:
+    for draw in (lambda name, text: session.draw_each(name, text, 1), session.draw_line):
+        with pytest.raises(DataError, match=r"no character '\?'"):
+            draw("keras", "A?")
+        with pytest.raises(UserError, match="no trained generator of 'C' yet"):
+            draw("keras", "AC")
+        with pytest.raises(UserError, match="there is no generator 'torch'"):
+            draw("torch", "A")
+
+
+def test_wrong_names_are_refused_before_any_training(
+    session: TrainerPredictor, settings_file: Path, fake: FakeTraining, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="there is no generator 'torch'; there are basic, keras"):
+        session.lacks_generator("torch", "A")
+    with pytest.raises(DataError, match="no character 'x'"):
+        session.lacks_generator("keras", "x")
+    assert session.lacks_generator("basic", "A") is False
+    for ask in (session.plan_generator, session.train_generator):
+        with pytest.raises(UserError, match="there is no generator 'basic' to train"):
+            ask("basic", "A", settings_file)
+        with pytest.raises(DataError, match="no character 'x'"):
+            ask("keras", "x", settings_file)
+        with pytest.raises(UserError, match="has no settings for 'keras_adversarial'"):
+            ask("keras_adversarial", "A", settings_file)
+        with pytest.raises(HyperparameterError, match="there is no file"):
+            ask("keras", "A", tmp_path / "missing.txt")
+    assert fake.images == []
+
+
+def test_a_session_trains_by_a_file_and_draws_at_once(
+    letters: DataSet, settings_file: Path, fake: FakeTraining, tmp_path: Path
+) -> None:
+    session = TrainerPredictor(letters, seed=7, generator_root=tmp_path / "new")
+    assert session.lacks_generator("keras", "B")
+    session.train_generator("keras", "b", settings_file)
+    assert not session.lacks_generator("keras", "B")
+    before = session.draw_line("keras", "B")[0]
+    session.train_generator("keras", "B", settings_file)
+    after = session.draw_line("keras", "B")[0]
+    assert before is not None and after is not None and not np.array_equal(before, after)
+
+
+# ------------------------------------------------------------------------- pictures
+
+
+def test_pictures_of_a_training_are_a_png_a_gif_and_the_losses(
+    fake: FakeTraining, tmp_path: Path
+) -> None:
+    trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
+    folder = write_training_pictures(trained, "keras", "A", tmp_path)
+    assert folder == tmp_path / "keras-U+0041"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "losses.png",
+        "over-time.gif",
+        "over-time.png",
+    ]
+    with Image.open(folder / "over-time.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 3
+    for name in ("losses.png", "over-time.png"):
+        with Image.open(folder / name) as picture:
+            assert picture.format == "PNG"
+
+
+def test_pictures_never_take_the_place_of_older_ones(fake: FakeTraining, tmp_path: Path) -> None:
+    trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
+    (tmp_path / "keras-U+0041").mkdir()
+    (tmp_path / "keras-U+0041-2").write_text("mine")
+    folder = write_training_pictures(trained, "keras", "A", tmp_path)
+    assert folder.name == "keras-U+0041-3"
+    assert list((tmp_path / "keras-U+0041").iterdir()) == []
+    assert (tmp_path / "keras-U+0041-2").read_text() == "mine"
+    assert write_training_pictures(trained, "keras", "a", tmp_path).name == "keras-U+0061"
+
+
+def test_a_training_without_a_preview_has_its_losses_alone(
+    fake: FakeTraining, tmp_path: Path
+) -> None:
+    trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
+    stopped = replace(trained, previews=trained.previews[:0], preview_steps=())
+    folder = write_training_pictures(stopped, "keras", "A", tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["losses.png"]
+
+
+def test_pictures_that_cannot_be_written_are_one_sentence(
+    fake: FakeTraining, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
+    with pytest.raises(UserError, match="cannot be written to"):
+        write_training_pictures(trained, "keras", "A", tmp_path / "file")
