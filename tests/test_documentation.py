@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hyperparameters
 import network_layers
+from gan import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,11 +36,13 @@ def test_the_walk_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    assert done.stdout.count("Predicted character:") == 2
+    assert done.stdout.count("Predicted character:") == 4
     assert "'c' shares the class 'C'" in done.stdout
     assert "Most confused by entry" in done.stdout
     assert "Saved 13 entries" in done.stdout
     assert "Loaded 13 entries" in done.stdout
+    for picture in ("word.png", "sheet.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "confusion-matrix.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -62,6 +65,14 @@ def test_every_training_parameter_is_documented() -> None:
 
 def test_every_activation_and_optimizer_is_documented() -> None:
     for name in (*network_layers.ACTIVATIONS, *hyperparameters.OPTIMIZERS):
+        assert name in FORMATS
+
+
+def test_every_gan_setting_is_documented() -> None:
+    for kind in (settings.GanSettings, settings.Strategy):
+        for field in dataclasses.fields(kind):
+            assert f"`'{field.name}'`" in FORMATS
+    for name in (*settings.KINDS, *settings.NETWORKS, *settings.LOSSES, *settings.STRATEGIES):
         assert name in FORMATS
 
 
