@@ -171,7 +171,7 @@ def test_an_unknown_character_is_a_message(session: TrainerPredictor, character:
         session.predict("basic", character)
 
 
-@pytest.mark.parametrize("name", ["", "Basic", "keras", "keras_adversarial", "../basic"])
+@pytest.mark.parametrize("name", ["", "Basic", "karas", "../basic"])
 def test_an_unknown_generator_is_a_message(session: TrainerPredictor, name: str) -> None:
     with pytest.raises(UserError, match="basic"):
         session.predict(name, "A")
