@@ -455,6 +455,7 @@ def test_the_command_measures_real_images_as_real(
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
         "basic.png",
         "floor.png",
+        "overview.png",
         "quality.png",
     ]
     table = capsys.readouterr().out
