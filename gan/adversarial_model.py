@@ -17,6 +17,7 @@ import keras
 from keras import ops
 
 from gan.gradients import apply_gradients, assign_state, evaluated_at, value_and_gradients
+from gan.resumable_model import ResumableModel
 
 if TYPE_CHECKING:
     from gan.adversarial_optimizers import AdversarialOptimizer
@@ -53,7 +54,7 @@ class Player:
         return [weight for network in self.networks for weight in network.non_trainable_variables]
 
 
-class AdversarialModel(keras.Model):  # type: ignore[misc]
+class AdversarialModel(ResumableModel):
     """Players that train against each other.
 
     Each step, `prepare` makes of a batch what the losses take (a GAN draws its latent vectors
@@ -180,24 +181,6 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
 
         loss, gradients = value_and_gradients(loss_at, values[index], differentiable=differentiable)
         return Gradients(index, loss, gradients, state)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Keras leaves random seeds out; a training that goes on needs them."""
-        super().save_own_variables(store)
-        for index, seed in enumerate(self._seeds()):
-            store[f"seed_{index}"] = seed
-
-    def load_own_variables(self, store: Any) -> None:
-        """Bring back what `save_own_variables` kept."""
-        seeds = {f"seed_{index}": seed for index, seed in enumerate(self._seeds())}
-        for name, seed in seeds.items():
-            seed.assign(store[name])
-        own = set(store.keys()) - set(seeds)
-        super().load_own_variables({name: store[name] for name in own})
-
-    def _seeds(self) -> list[Any]:
-        others = {id(variable) for variable in [*self.weights, *self.metrics_variables]}
-        return [variable for variable in self.variables if id(variable) not in others]
 
     def move(self, move: Gradients) -> None:
         """Let a player's optimizer move its weights, and keep the state that came with it."""

@@ -11,9 +11,10 @@ from keras import ops
 from gan.gradients import apply_gradients, assign_state, evaluated_at, value_and_gradients
 from gan.losses import AdversarialLoss, discriminator_loss
 from gan.networks import MovingAverage, scaled
+from gan.resumable_model import ResumableModel
 
 
-class GAN(keras.Model):  # type: ignore[misc]
+class GAN(ResumableModel):
     """Generator and discriminator; each batch of real images moves first the one, then the other.
 
     The discriminator moves by a batch of real and one of drawn images, then the generator by
@@ -111,24 +112,6 @@ class GAN(keras.Model):  # type: ignore[misc]
         )
         self.average.update()
         return {metric.name: metric.result() for metric in self._means}
-
-    def save_own_variables(self, store: Any) -> None:
-        """Keras leaves random seeds out; a training that goes on needs them."""
-        super().save_own_variables(store)
-        for index, seed in enumerate(self._seeds()):
-            store[f"seed_{index}"] = seed
-
-    def load_own_variables(self, store: Any) -> None:
-        """Bring back what `save_own_variables` kept."""
-        seeds = {f"seed_{index}": seed for index, seed in enumerate(self._seeds())}
-        for name, seed in seeds.items():
-            seed.assign(store[name])
-        own = set(store.keys()) - set(seeds)
-        super().load_own_variables({name: store[name] for name in own})
-
-    def _seeds(self) -> list[Any]:
-        others = {id(variable) for variable in [*self.weights, *self.metrics_variables]}
-        return [variable for variable in self.variables if id(variable) not in others]
 
     def _latent(self, count: Any) -> Any:
         return keras.random.normal((count, self.latent_size), seed=self._random)

@@ -32,6 +32,7 @@ NETWORKS = {
     "gan/keras_gan.py",
     "gan/losses.py",
     "gan/networks.py",
+    "gan/resumable_model.py",
     "gan/training.py",
 }
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
