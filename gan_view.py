@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import views
+from gan.progress import FeatureProgress, GanProgress, Progress
 from terminal import keys_unseen, shows_colours
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
-    from gan.training import GanProgress
 
 LINES = 10
 PREVIEWS_SHOWN = 3
@@ -22,14 +23,19 @@ MOST_DRAWINGS = 4
 BAR_LENGTH = 24
 
 
-def progress_line(progress: GanProgress) -> str:
+def progress_line(progress: Progress) -> str:
     """Where a training stands, in words that keep their places while the numbers change."""
     width = len(str(progress.steps))
+    step = f"{progress.step:>{width}}/{progress.steps}"
+    left = f"{views.duration(progress.seconds_left)} left"
+    if isinstance(progress, FeatureProgress):
+        return (
+            f"learning to read, step {step} loss {progress.loss:7.3f} "
+            f"accuracy {progress.accuracy:6.2%} {left}"
+        )
     return (
-        f"step {progress.step:>{width}}/{progress.steps} "
-        f"discriminator loss {progress.discriminator_loss:7.3f} "
-        f"generator loss {progress.generator_loss:7.3f} "
-        f"{views.duration(progress.seconds_left)} left"
+        f"step {step} discriminator loss {progress.discriminator_loss:7.3f} "
+        f"generator loss {progress.generator_loss:7.3f} {left}"
     )
 
 
@@ -37,39 +43,41 @@ class _Lines:
     """A line for each tenth of the steps."""
 
     def __init__(self) -> None:
-        self._shown = 0
+        self._shown: dict[type[Progress], int] = {}
 
-    def show(self, progress: GanProgress) -> None:
-        if progress.step * LINES // progress.steps > self._shown:
-            self._shown = progress.step * LINES // progress.steps
+    def show(self, progress: Progress) -> None:
+        tenth = progress.step * LINES // progress.steps
+        if tenth > self._shown.get(type(progress), 0):
+            self._shown[type(progress)] = tenth
             print(f"  {progress_line(progress)}", flush=True)
 
 
 class _Bar:
     """A bar that moves every few steps, and a preview above it now and then."""
 
-    def __init__(self, console: Console, bar: Progress, task: TaskID) -> None:
+    def __init__(self, console: Console, bar: Bar, task: TaskID) -> None:
         self._console = console
         self._bar = bar
         self._task = task
         self._previews = 0
 
-    def show(self, progress: GanProgress) -> None:
+    def show(self, progress: Progress) -> None:
         self._bar.update(
             self._task,
             total=progress.steps,
             completed=progress.step,
             description=progress_line(progress),
         )
-        due = progress.step * PREVIEWS_SHOWN // progress.steps > self._previews
-        if progress.preview is not None and due:
-            self._previews += 1
+        if isinstance(progress, GanProgress):
             self._show_preview(progress)
 
     def _show_preview(self, progress: GanProgress) -> None:
         from rich.text import Text
 
-        assert progress.preview is not None
+        due = progress.step * PREVIEWS_SHOWN // progress.steps > self._previews
+        if progress.preview is None or not due:
+            return
+        self._previews += 1
         fitting = (self._console.width - 2) // PREVIEW_WIDTH
         drawings = progress.preview[: max(1, min(MOST_DRAWINGS, fitting))]
         self._console.print(f"Step {progress.step}:")
@@ -77,7 +85,7 @@ class _Bar:
 
 
 @contextlib.contextmanager
-def make_gan_view(console: Console) -> Iterator[Callable[[GanProgress], None]]:
+def make_gan_view(console: Console) -> Iterator[Callable[[Progress], None]]:
     """A view that fits the console: a bar at a terminal, lines in a pipe.
 
     Args:

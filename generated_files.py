@@ -101,15 +101,30 @@ def write_line(letters: Sequence[Images | None], path: Path) -> None:
     """
     from gan.monitor import write_picture
 
+    try:
+        write_picture(255 - enlarged(line_of_text(letters)), path)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def line_of_text(letters: Sequence[Images | None]) -> Images:
+    """Set letters beside each other.
+
+    Args:
+        letters: uint8 (28, 28) each, in the order of the text; None is a space.
+
+    Returns:
+        uint8 (28, W), ink 255 on paper 0.
+    """
     parts: list[Images] = [_paper(MARGIN)]
     for letter in letters:
         parts += [_paper(WORD_GAP)] if letter is None else [_cropped(letter), _paper(LETTER_GAP)]
-    line = np.concatenate([*parts, _paper(MARGIN)], axis=1)
-    enlarged = line.repeat(LINE_ENLARGED, axis=0).repeat(LINE_ENLARGED, axis=1)
-    try:
-        write_picture(255 - enlarged, path)
-    except OSError as error:
-        raise _not_written(path, error) from error
+    return np.concatenate([*parts, _paper(MARGIN)], axis=1)
+
+
+def enlarged(picture: Images) -> Images:
+    """Every pixel as a square: uint8 (H, W) to uint8 (4 H, 4 W)."""
+    return picture.repeat(LINE_ENLARGED, axis=0).repeat(LINE_ENLARGED, axis=1)
 
 
 def _paper(width: int) -> Images:

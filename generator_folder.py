@@ -1,14 +1,15 @@
-"""Trained generators as a folder: `collection.json`, and a file of weights for each character.
+"""Trained generators as a folder: `collection.json`, and a file of weights for each generator.
 
 Like a model collection, a folder is data alone: settings that were checked, and plain numbers that
-networks rebuilt from those settings are filled with. Characters are keyed by code point, since some
-file systems take `A` and `a` for one name.
+networks rebuilt from those settings are filled with. A generator of one character is keyed by its
+code point, one of many by their number and a hash.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 import re
@@ -39,11 +40,18 @@ from checked_folder import (
     write_content,
 )
 from errors import CollectionError
-from gan.settings import GanSettings, settings_from_dictionary, settings_to_json, weight_count
+from gan.settings import (
+    CHARACTER_KINDS,
+    GanSettings,
+    settings_from_dictionary,
+    settings_to_json,
+    weight_count,
+)
+from literal_files import quoted_list
 
 FORMAT = "handwriting generator collection"
 WEIGHTS_NAME = re.compile(r"[0-9a-f]{16}\.weights\.npy")
-MAXIMUM_GENERATORS = 70_000
+MAXIMUM_GENERATORS = MAXIMUM_CHARACTERS = 70_000
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,10 @@ class ImagesLearnt:
 
 @dataclass(frozen=True, eq=False)
 class CharacterGenerator:
-    """A trained generator of one character.
+    """A trained generator of one character, or of many.
 
     Attributes:
-        character: what it draws.
+        characters: what it draws; several in the order of the labels that it is told.
         settings: how it is built and was trained.
         steps: batches it learnt from; fewer than the settings say where it was stopped.
         seconds: time of the training.
@@ -76,10 +84,10 @@ class CharacterGenerator:
         data: what it learnt from.
         quality: measured figures by name; empty where nothing was measured.
         versions: names and versions of the libraries.
-        weights: float16 (W,), of the network that `gan.training.build_generator` makes.
+        weights: float16 (W,), of the network that `gan.drawing.build_generator` makes.
     """
 
-    character: str
+    characters: tuple[str, ...]
     settings: GanSettings
     steps: int
     seconds: float
@@ -95,7 +103,15 @@ def code_point(character: str) -> str:
     return "-".join(f"U+{ord(letter):04X}" for letter in character)
 
 
-def load_generators(folder: Path, kind: str) -> dict[str, CharacterGenerator]:
+def key_of(characters: tuple[str, ...]) -> str:
+    """How a generator is keyed: 'U+0041' for that of 'A', '47-0123456789abcdef' for many."""
+    if len(characters) == 1:
+        return code_point(characters[0])
+    digest = hashlib.sha256(" ".join(map(code_point, characters)).encode()).hexdigest()
+    return f"{len(characters)}-{digest[:16]}"
+
+
+def load_generators(folder: Path, kind: str) -> dict[tuple[str, ...], CharacterGenerator]:
     """Read all generators of a folder, checking everything before anything is used.
 
     Args:
@@ -103,7 +119,7 @@ def load_generators(folder: Path, kind: str) -> dict[str, CharacterGenerator]:
         kind: what the folder must be made for, one of `gan.settings.KINDS`.
 
     Returns:
-        Generators by their character.
+        Generators by the characters that they draw.
 
     Raises:
         CollectionError: the folder is damaged, or holds something else.
@@ -118,9 +134,32 @@ def load_generators(folder: Path, kind: str) -> dict[str, CharacterGenerator]:
     return _checked_generators(folder, kind, read_document(folder, FORMAT))
 
 
+def drawers_of(
+    generators: Mapping[tuple[str, ...], CharacterGenerator], classes: tuple[str, ...]
+) -> dict[str, CharacterGenerator]:
+    """Choose what draws each class of a data set.
+
+    A generator of many characters counts where it knows all of the data set's; of several that do,
+    the one that knows fewest others.
+
+    Args:
+        generators: of one kind, by the characters that they draw.
+        classes: of the data set.
+
+    Returns:
+        Generators by character; classes that none draws are not there.
+    """
+    closest = sorted(generators, key=lambda known: (len(known), known != classes), reverse=True)
+    found: dict[str, CharacterGenerator] = {}
+    for known in closest:
+        if len(known) == 1 or set(classes) <= set(known):
+            found |= {character: generators[known] for character in known if character in classes}
+    return found
+
+
 def _checked_generators(
     folder: Path, kind: str, document: dict[str, Any]
-) -> dict[str, CharacterGenerator]:
+) -> dict[tuple[str, ...], CharacterGenerator]:
     with naming(folder / FILE_NAME):
         if document.get("kind") != kind:
             raise Problem(f"it is made for {str(document.get('kind'))[:40]!r}, not {kind!r}")
@@ -131,9 +170,9 @@ def _checked_generators(
         for key, given in about.items():
             with within(a_text(key, "a key")):
                 generator = _read_generator(folder, kind, given)
-                if code_point(generator.character) != key:
-                    raise Problem(f"its character is {generator.character!r}")
-                generators[generator.character] = generator
+                if key_of(generator.characters) != key:
+                    raise Problem(f"its characters are {quoted_list(generator.characters)[:200]}")
+                generators[generator.characters] = generator
     return generators
 
 
@@ -142,8 +181,10 @@ def _read_generator(folder: Path, kind: str, given: Any) -> CharacterGenerator:
     settings, problems = settings_from_dictionary(kind, about.get("settings"))
     if settings is None:
         raise Problem(problems[0])
+    characters = _read_characters(kind, about)
+    classes = len(characters) if kind not in CHARACTER_KINDS else None
     return CharacterGenerator(
-        character=a_text(about.get("character"), "'character'"),
+        characters=characters,
         settings=settings,
         steps=a_whole_number(about.get("steps"), "'steps'"),
         seconds=a_number(about.get("seconds"), "'seconds'"),
@@ -166,8 +207,20 @@ def _read_generator(folder: Path, kind: str, given: Any) -> CharacterGenerator:
             a_text(name, "a library"): a_text(version, "a version")
             for name, version in a_mapping(about.get("versions"), "'versions'").items()
         },
-        weights=_read_weights(folder, about.get("weights"), weight_count(settings)),
+        weights=_read_weights(folder, about.get("weights"), weight_count(settings, classes)),
     )
+
+
+def _read_characters(kind: str, about: Mapping[str, Any]) -> tuple[str, ...]:
+    if kind in CHARACTER_KINDS:
+        return (a_text(about.get("character"), "'character'"),)
+    given = about.get("characters")
+    if not isinstance(given, list) or not 2 <= len(given) <= MAXIMUM_CHARACTERS:
+        raise Problem(f"'characters' is not a list of 2 to {MAXIMUM_CHARACTERS:,}")
+    characters = tuple(a_text(character, "a character") for character in given)
+    if len(set(characters)) < len(characters):
+        raise Problem("a character is in it twice")
+    return characters
 
 
 def _read_weights(folder: Path, given: Any, count: int) -> npt.NDArray[np.float16]:
@@ -186,7 +239,7 @@ def _read_weights(folder: Path, given: Any, count: int) -> npt.NDArray[np.float1
 
 
 def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> None:
-    """Add a generator to a folder, in place of one of the same character.
+    """Add a generator to a folder, in place of one of the same characters.
 
     Args:
         folder: a new folder, or one written by this function.
@@ -196,7 +249,7 @@ def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> No
     Raises:
         CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
     """
-    generators = load_generators(folder, kind) | {generator.character: generator}
+    generators = load_generators(folder, kind) | {generator.characters: generator}
     new: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -205,8 +258,8 @@ def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> No
             "schema_version": SCHEMA_VERSION,
             "kind": kind,
             "generators": {
-                code_point(name): _document(folder, generators[name], new)
-                for name in sorted(generators)
+                key_of(names): _document(folder, kind, generators[names], new)
+                for names in sorted(generators)
             },
         }
         write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
@@ -221,9 +274,14 @@ def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> No
     _remove_others(folder, {about["weights"]["file"] for about in document["generators"].values()})
 
 
-def _document(folder: Path, generator: CharacterGenerator, new: list[Path]) -> dict[str, Any]:
+def _document(
+    folder: Path, kind: str, generator: CharacterGenerator, new: list[Path]
+) -> dict[str, Any]:
+    drawn: dict[str, Any] = {"characters": list(generator.characters)}
+    if kind in CHARACTER_KINDS:
+        drawn = {"character": generator.characters[0]}
     return {
-        "character": generator.character,
+        **drawn,
         "settings": settings_to_json(generator.settings),
         "steps": generator.steps,
         "seconds": round(generator.seconds, 1),

@@ -14,6 +14,7 @@ from errors import CollectionError, UserError
 from evaluation import overlap
 from gan.settings import KINDS
 from generator_folder import CharacterGenerator
+from literal_files import quoted_list
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +122,7 @@ class BasicGenerator:
 
 
 class TrainedGenerator:
-    """Draws with trained networks, one a character."""
+    """Draws with trained networks, one a character or one for all."""
 
     def __init__(
         self,
@@ -133,13 +134,13 @@ class TrainedGenerator:
 
         Args:
             classes: the characters that class indices stand for.
-            generators: trained ones by character; looked up at each drawing.
+            generators: what draws each character; looked up at each drawing.
             random: source of the latent vectors.
         """
         self._classes = classes
         self._generators = generators
         self._random = random
-        self._networks: dict[str, tuple[CharacterGenerator, Any]] = {}
+        self._networks: dict[tuple[str, ...], tuple[CharacterGenerator, Any]] = {}
 
     def draw(self, class_index: int) -> Drawing:
         """Draw an image of a class; see `ImageGenerator.draw`."""
@@ -147,7 +148,7 @@ class TrainedGenerator:
 
     def draw_many(self, class_index: int, count: int) -> Images:
         """Draw images of a class; see `ImageGenerator.draw_many`."""
-        from gan.training import draw_latent
+        from gan.drawing import draw_latent
 
         latent_size = self._trained(class_index).settings.latent_size
         return self.draw_from(class_index, draw_latent(count, latent_size, self._random))
@@ -166,11 +167,16 @@ class TrainedGenerator:
         Raises:
             UserError: there is no trained generator of that class, or it is damaged.
         """
-        from gan.training import draw
+        from gan.drawing import draw
 
         trained = self._trained(class_index)
         fitting = np.stack([np.resize(row, trained.settings.latent_size) for row in latent])
-        return draw(self._network(trained), fitting * np.float32(trained.settings.latent_scale))
+        labels = None
+        if trained.settings.class_size:
+            label = trained.characters.index(self._classes[class_index])
+            labels = np.full(len(latent), label, np.int32)
+        scaled = fitting * np.float32(trained.settings.latent_scale)
+        return draw(self._network(trained), scaled, labels)
 
     def _trained(self, class_index: int) -> CharacterGenerator:
         character = self._classes[class_index]
@@ -179,10 +185,10 @@ class TrainedGenerator:
         return self._generators[character]
 
     def _network(self, trained: CharacterGenerator) -> keras.Model:
-        kept = self._networks.get(trained.character)
+        kept = self._networks.get(trained.characters)
         if kept is None or kept[0] is not trained:
             kept = trained, network_of(trained)
-            self._networks[trained.character] = kept
+            self._networks[trained.characters] = kept
         return kept[1]
 
 
@@ -192,15 +198,16 @@ def network_of(trained: CharacterGenerator) -> keras.Model:
     Raises:
         CollectionError: the weights do not fit the settings.
     """
-    from gan.training import build_generator, set_flat_weights
+    from gan.drawing import build_generator, set_flat_weights
 
-    network = build_generator(trained.settings)
+    classes = len(trained.characters) if trained.settings.class_size else None
+    network = build_generator(trained.settings, classes)
     try:
         set_flat_weights(network, trained.weights)
     except ValueError as error:
         raise CollectionError(
-            f"the generator of {trained.character!r} is damaged or was changed: {error}; "
-            "train it again"
+            f"the generator of {quoted_list(trained.characters)} is damaged or was changed: "
+            f"{error}; train it again"
         ) from error
     return network
 

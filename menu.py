@@ -23,6 +23,7 @@ import views
 from collection_folder import FILE_NAME
 from data_parser import open_data_set
 from errors import UserError
+from gan.settings import CHARACTER_KINDS, KINDS
 from gan_view import make_gan_view
 from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
 from image_generator import GENERATORS, TRAINED_GENERATORS
@@ -40,7 +41,7 @@ from terminal import (
     shown_path,
     shows_colours,
 )
-from trained_generators import write_training_pictures
+from trained_generators import named, write_training_pictures
 from trainer_predictor import TrainerPredictor, write_confusion_matrix
 from training_view import make_training_view
 from unused_path import unused_path
@@ -56,7 +57,7 @@ DEFAULT_SETTINGS = {
     "GAN settings": ROOT / "gan_hyperparameters.txt",
 }
 # Messages that begin with one of these words, and not with a path, begin with a capital.
-FIRST_WORDS = ("a", "ask", "finished", "no", "that", "the", "there", "this")
+FIRST_WORDS = ("a", "ask", "finished", "no", "stopped", "that", "the", "there", "this")
 UNSAVED_FOLDERS_SHOWN = 3
 MOST_DRAWINGS = 100_000
 HELP = {
@@ -295,7 +296,14 @@ class Menu:
         characters = self._session.data_set.classes
         character = self._asker.ask("Character:", characters)
         if self._session.collection.entries and self._session.lacks_generator(generator, character):
-            say(f"There is no generator {generator!r} of {character!r} yet.")
+            if generator in CHARACTER_KINDS:
+                say(f"There is no generator {generator!r} of {character!r} yet.")
+            else:
+                folder = shown_path(self._session.trained_generators.folder(generator))
+                say(
+                    f"There is no generator {generator!r} in {folder} that draws all "
+                    f"{len(characters)} characters of this data set yet."
+                )
             self._train_generator(generator, character, DEFAULT_SETTINGS["GAN settings"])
         self._wait_for_keras()
         result = self._session.predict(generator, character)
@@ -303,7 +311,8 @@ class Menu:
 
     def _gan(self) -> None:
         generator = self._ask_for_generator(TRAINED_GENERATORS)
-        answer = self._asker.ask("Characters, such as ABC [all]:")
+        one_by_one = generator not in KINDS or generator in CHARACTER_KINDS
+        answer = self._asker.ask("Characters, such as ABC [all]:") if one_by_one else ""
         settings_file = self._ask_for_settings("GAN settings")
         again = ask_yes_or_no(self._asker, "Train again what is trained already?")
         if generator not in TRAINED_GENERATORS:
@@ -314,6 +323,8 @@ class Menu:
         characters = answer.replace(" ", "") if answer.lower() != "all" else ""
         classes = self._session.data_set.classes
         wanted = [self._session.data_set.class_of(one)[0] for one in characters or classes]
+        if not one_by_one:
+            wanted = wanted[:1]  # it stands for all
         chosen = [
             classes[index]
             for index in dict.fromkeys(wanted)  # 'c' and 'C' share a generator
@@ -331,7 +342,7 @@ class Menu:
         """Train a generator with its progress shown; returns whether it was trained to its end."""
         plan = self._session.plan_generator(generator, character, settings_file)
         say(
-            f"Training {generator!r} to draw {plan.character!r}: {plan.steps:,} steps on "
+            f"Training {generator!r} to draw {named(plan.characters)}: {plan.steps:,} steps on "
             f"{plan.images:,} images, about {views.duration(plan.seconds)}. "
             "Ctrl-C ends it and keeps what was learnt."
         )
@@ -346,7 +357,7 @@ class Menu:
             f"{views.duration(trained.seconds)}; kept in "
             f"{shown_path(self._session.trained_generators.folder(generator))}"
         )
-        pictures = write_training_pictures(trained, generator, plan.character, Path.cwd())
+        pictures = write_training_pictures(trained, generator, plan.characters, Path.cwd())
         say(f"What it drew over time, and the losses: {shown_path(pictures)}")
         return finished
 
@@ -383,10 +394,10 @@ class Menu:
                 raise UserError("a line of text is a picture: give a file that ends in .png")
             write_line(self._session.draw_line(generator, text), path)
             return path
-        drawn = self._session.draw_each(generator, text, count)
         if path.suffix.lower() == ".png":
-            write_sheet(drawn, path)
+            write_sheet(self._session.draw_hands(generator, text, count), path)
         else:
+            drawn = self._session.draw_each(generator, text, count)
             write_data_set(drawn, path, self._session.seed)
         return path
 

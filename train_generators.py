@@ -1,4 +1,4 @@
-"""Train generators of many characters side by side, and keep each in a folder as it is finished.
+"""Train generators of many characters, and keep each in a folder as it is finished.
 
     python train_generators.py DATASET.mat --kind keras [--characters ABC] [--folder FOLDER]
 
@@ -7,19 +7,25 @@ best network of a model collection reads as that character: some of EMNIST's cla
 images that nobody can tell from another letter. Characters that the folder has already, trained by
 the same settings and seed on the same images, are passed over, so a broken-off run goes on where it
 stopped. Each worker uses one core.
+
+`--kind conditional` trains one generator of all characters on all cores, and keeps a checkpoint
+beside its folder from which a broken-off run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +34,7 @@ import data_parser
 from collection_folder import load_collection
 from data_parser import LabelledImages
 from errors import UserError
-from gan.settings import KINDS, GanSettings, read_gan_settings, same_training
+from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
 from generator_folder import (
     CharacterGenerator,
     ImagesLearnt,
@@ -36,9 +42,14 @@ from generator_folder import (
     save_generator,
 )
 from model_collection import library_versions, network_of
-from trained_generators import images_learnt
+from trained_generators import images_learnt, named
+
+if TYPE_CHECKING:
+    from gan.progress import Progress
 
 ROOT = Path(__file__).resolve().parent
+SUFFIX = ".weights.h5"  # of a checkpoint
+SECONDS_A_LINE = 60
 
 
 def use_one_core() -> None:
@@ -58,16 +69,18 @@ class Lesson:
 
     Attributes:
         kind: one of `gan.settings.KINDS`.
-        character: what it will draw.
-        images: uint8 (N, 28, 28) of that character.
+        characters: what it will draw.
+        images: uint8 (N, 28, 28) of those.
+        labels: integers (N,), which of the characters.
         data: how they are recorded.
         settings: how it is trained.
         seed: of the training.
     """
 
     kind: str
-    character: str
+    characters: tuple[str, ...]
     images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int32]
     data: ImagesLearnt
     settings: GanSettings
     seed: int
@@ -79,21 +92,42 @@ class Lesson:
             generator.data,
         ) == (self.seed, self.data)
 
+    def identity(self) -> str:
+        """16 hexadecimal digits that another lesson has otherwise."""
+        training = dataclasses.replace(self.settings, latent_scale=1.0)
+        told = repr((self.kind, self.characters, self.data, training, self.seed))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
-def teach(lesson: Lesson) -> CharacterGenerator:
+
+def teach(lesson: Lesson, checkpoint: Path | None = None) -> CharacterGenerator:
     """Train a generator.
 
+    Args:
+        lesson: what on.
+        checkpoint: of a generator of many characters; see `gan.training`.
+
     Raises:
-        UserError: its weights grew without bound.
+        UserError: its weights grew without bound, or the checkpoint is damaged.
     """
-    from gan.training import GanDiverged, train_generator
+    from gan.course import CheckpointError
+    from gan.training import GanDiverged, train_conditional_generator, train_generator
 
     try:
-        trained = train_generator(lesson.kind, lesson.images, lesson.settings, lesson.seed)
-    except GanDiverged as error:
-        raise UserError(f"{lesson.character!r}: {error}") from error
+        if lesson.kind in CHARACTER_KINDS:
+            trained = train_generator(lesson.kind, lesson.images, lesson.settings, lesson.seed)
+        else:
+            trained = train_conditional_generator(
+                lesson.images,
+                lesson.labels,
+                lesson.settings,
+                lesson.seed,
+                show=_Log().show,
+                checkpoint=checkpoint,
+            )
+    except (GanDiverged, CheckpointError) as error:
+        raise UserError(f"{named(lesson.characters)}: {error}") from error
     return CharacterGenerator(
-        character=lesson.character,
+        characters=lesson.characters,
         settings=lesson.settings,
         steps=trained.steps,
         seconds=trained.seconds,
@@ -103,6 +137,21 @@ def teach(lesson: Lesson) -> CharacterGenerator:
         versions=library_versions(),
         weights=trained.weights,
     )
+
+
+class _Log:
+    """A line every minute."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def show(self, progress: Progress) -> None:
+        """Say where a training stands."""
+        if time.monotonic() - self._said > SECONDS_A_LINE:
+            self._said = time.monotonic()
+            minutes = progress.seconds_left / 60
+            what = type(progress).__name__.removesuffix("Progress")
+            print(f"{what} {progress.step:,}/{progress.steps:,}, {minutes:.0f} min", flush=True)
 
 
 def readable(reader: Path, data: LabelledImages, certainty: float) -> npt.NDArray[np.bool_]:
@@ -152,11 +201,12 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=ROOT / "gan_hyperparameters.txt")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--keep-digits", action="store_true", help="digits as well")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
     if options.workers < 1 or options.seed < 0 or not 0 <= options.certainty <= 1:
         parser.error("--workers is 1 or more, --seed 0 or more, --certainty from 0 to 1")
-    folder = options.folder or ROOT / "gan_collection" / options.kind
+    folder = (options.folder or ROOT / "gan_collection" / options.kind).resolve()
     try:
         _collect(options, folder)
     except UserError as error:
@@ -167,12 +217,24 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
     kept = load_generators(folder, options.kind)
     lessons = []
     for lesson in _lessons(options):
-        there = kept.get(lesson.character)
+        there = kept.get(lesson.characters)
         if there is None or not lesson.taught(there):
             lessons.append(lesson)
         elif there.settings != lesson.settings:  # only how it draws
             drawing = dataclasses.replace(there, settings=lesson.settings)
             save_generator(folder, options.kind, drawing)
+    if options.kind not in CHARACTER_KINDS:
+        for lesson in lessons:
+            checkpoint = folder.with_name(f"{folder.name}-{lesson.identity()}{SUFFIX}")
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                _keep(folder, lesson.kind, teach(lesson, checkpoint))
+                checkpoint.unlink(missing_ok=True)
+            except OSError as error:
+                raise UserError(
+                    f"{checkpoint} cannot be written: {error.strerror or error}"
+                ) from error
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, context, use_one_core) as workers:
         for finished in as_completed([workers.submit(teach, lesson) for lesson in lessons]):
@@ -181,29 +243,54 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
             except UserError as error:
                 print(error, flush=True)
                 continue
-            save_generator(folder, options.kind, generator)
-            print(f"{generator.character} {generator.seconds:.0f} s", flush=True)
+            _keep(folder, options.kind, generator)
+
+
+def _keep(folder: Path, kind: str, generator: CharacterGenerator) -> None:
+    save_generator(folder, kind, generator)
+    print(f"{named(generator.characters)} {generator.seconds:.0f} s", flush=True)
 
 
 def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:
     settings = read_gan_settings(options.settings).get(options.kind)
     if settings is None:
         raise UserError(f"{options.settings} has no settings for {options.kind!r}")
-    data = data_parser.read_labelled_images(options.dataset, keep_digits=False)
+    data = data_parser.read_labelled_images(options.dataset, keep_digits=options.keep_digits)
     chosen, selection = ~data.in_test, "all train rows"
     if options.reader:
         chosen &= readable(options.reader, data, options.certainty)
         selection = "the train rows that a reader takes for their own character"
         if options.certainty:
             selection += f", with a probability of {options.certainty:g} or more"
-    for character in options.characters or data.classes:
+    for characters in _taught_together(options, data):
+        classes = [data.classes.index(character) for character in characters]
+        rows = np.flatnonzero(chosen & np.isin(data.labels, classes))
+        for character, label in zip(characters, classes, strict=True):
+            if not (data.labels[rows] == label).any():
+                raise UserError(f"{options.dataset} has no image of {character!r} to learn from")
+        yield Lesson(
+            options.kind,
+            characters,
+            data.images[rows],
+            np.searchsorted(classes, data.labels[rows]).astype(np.int32),
+            images_learnt(data.images[rows], options.dataset.name, selection),
+            settings,
+            options.seed,
+        )
+
+
+def _taught_together(
+    options: argparse.Namespace, data: LabelledImages
+) -> Iterator[tuple[str, ...]]:
+    """Characters of each generator, in the order of the file's classes."""
+    for character in options.characters or "":
         if character not in data.classes:
             raise UserError(f"{options.dataset} has no character {character!r}")
-        images = data.images[chosen & (data.labels == data.classes.index(character))]
-        if not len(images):
-            raise UserError(f"{options.dataset} has no image of {character!r} to learn from")
-        learnt = images_learnt(images, options.dataset.name, selection)
-        yield Lesson(options.kind, character, images, learnt, settings, options.seed)
+    asked = tuple(one for one in data.classes if one in (options.characters or data.classes))
+    if options.kind not in CHARACTER_KINDS:
+        yield asked
+    else:
+        yield from ((character,) for character in asked)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trained generators, one a character: found, trained on the open data set, and kept."""
+"""Trained generators, one a character or one for all: found, trained on the open data set, kept."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from data_parser import DataSet
 from errors import UserError
-from gan.settings import GanSettings
+from gan.settings import CHARACTER_KINDS, GanSettings
 from generator_folder import (
     CharacterGenerator,
     ImagesLearnt,
-    code_point,
+    drawers_of,
+    key_of,
     load_generators,
     save_generator,
 )
@@ -25,11 +26,14 @@ from model_collection import library_versions
 from unused_path import unused_path
 
 if TYPE_CHECKING:
-    from gan.training import GanProgress, TrainedGan
+    from gan.course import TrainedGan
+    from gan.progress import Progress
 
 MINIMUM_IMAGES = 50
+MINIMUM_IMAGES_OF_MANY = 10  # of each: they share a network, and what hands have in common
 # Two cores, default settings; `benchmarks/gans.py`. Said where nothing was measured here.
-SECONDS_A_STEP = 0.05
+SECONDS_A_STEP = {"keras": 0.05, "keras_adversarial": 0.05, "conditional": 0.15}
+SECONDS_A_FEATURE_STEP = 0.02
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,13 @@ class TrainingPlan:
     """What a training would be.
 
     Attributes:
-        character: the class's character.
+        characters: what it would draw.
         images: to learn from.
         steps: batches.
         seconds: estimate, from the latest training by the same settings where there is one.
     """
 
-    character: str
+    characters: tuple[str, ...]
     images: int
     steps: int
     seconds: float
@@ -63,21 +67,28 @@ class TrainedGenerators:
         self._data_set = data_set
         self._root = root
         self._seed = seed
-        self._kinds: dict[str, dict[str, CharacterGenerator]] = {}
+        self._kinds: dict[str, dict[tuple[str, ...], CharacterGenerator]] = {}
 
     def folder(self, kind: str) -> Path:
         """Where generators of a kind are kept."""
         return self._root / kind
 
     def of(self, kind: str) -> dict[str, CharacterGenerator]:
-        """Generators of a kind by character, read at the first call.
+        """What draws each character of the data set that something of a kind can draw.
 
         Args:
             kind: one of `gan.settings.KINDS`.
 
+        Returns:
+            Generators by character; see `generator_folder.drawers_of`.
+
         Raises:
             CollectionError: the folder is damaged; nothing of it is used.
         """
+        return drawers_of(self._read(kind), self._data_set.classes)
+
+    def _read(self, kind: str) -> dict[tuple[str, ...], CharacterGenerator]:
+        """All generators of a kind, read at the first call."""
         if kind not in self._kinds:
             self._kinds[kind] = load_generators(self.folder(kind), kind)
         return self._kinds[kind]
@@ -85,32 +96,47 @@ class TrainedGenerators:
     def plan(self, kind: str, class_index: int, settings: GanSettings) -> TrainingPlan:
         """Say what a training would be, without starting it.
 
+        Args:
+            kind: one of `gan.settings.KINDS`.
+            class_index: what must be drawn; for a kind that draws all characters it says nothing.
+            settings: how.
+
         Raises:
             UserError: there are too few images to learn from.
         """
-        images = self._images(class_index)
+        characters = self._characters(kind, class_index)
         known = [
             generator.seconds / generator.steps
-            for generator in self.of(kind).values()
+            for generator in self._read(kind).values()
             if generator.settings.network == settings.network and generator.steps
         ]
-        pace = known[-1] if known else SECONDS_A_STEP
-        return TrainingPlan(
-            self._data_set.classes[class_index], len(images), settings.steps, pace * settings.steps
-        )
+        seconds = SECONDS_A_STEP[kind] * settings.steps
+        seconds += SECONDS_A_FEATURE_STEP * (settings.feature_steps or 0)
+        if known:
+            seconds = known[-1] * settings.steps
+        return TrainingPlan(characters, len(self._rows(characters)), settings.steps, seconds)
 
-    def _images(self, class_index: int) -> npt.NDArray[np.uint8]:
+    def _characters(self, kind: str, class_index: int) -> tuple[str, ...]:
+        """What one generator learns together."""
+        classes = self._data_set.classes
+        return (classes[class_index],) if kind in CHARACTER_KINDS else classes
+
+    def _rows(self, characters: tuple[str, ...]) -> npt.NDArray[np.intp]:
+        """The generator split's images of some characters."""
         rows = self._data_set.indices("generator")
-        rows = rows[self._data_set.labels[rows] == class_index]
-        if len(rows) < MINIMUM_IMAGES:
-            character = self._data_set.classes[class_index]
-            raise UserError(
-                f"there are {len(rows)} images of {character!r} to learn from in the generator "
-                f"split, and {MINIMUM_IMAGES} are needed; about a tenth of a data set's images are "
-                f"in that split, so open one with {10 * MINIMUM_IMAGES} images of {character!r}"
-            )
-        images: npt.NDArray[np.uint8] = self._data_set.images[rows]
-        return images
+        labels = self._data_set.labels[rows]
+        chosen = np.zeros(len(rows), np.bool_)
+        needed = MINIMUM_IMAGES if len(characters) == 1 else MINIMUM_IMAGES_OF_MANY
+        for character in characters:
+            own = labels == self._data_set.classes.index(character)
+            if own.sum() < needed:
+                raise UserError(
+                    f"there are {own.sum()} images of {character!r} to learn from in the generator "
+                    f"split, and {needed} are needed; about a tenth of a data set's images are "
+                    f"in that split, so open one with {10 * needed} images of {character!r}"
+                )
+            chosen |= own
+        return rows[chosen]
 
     def train(
         self,
@@ -118,14 +144,14 @@ class TrainedGenerators:
         class_index: int,
         settings: GanSettings,
         *,
-        show: Callable[[GanProgress], None],
+        show: Callable[[Progress], None],
         should_stop: Callable[[], bool],
     ) -> TrainedGan:
         """Train a generator on the generator split and keep it in place of an earlier one.
 
         Args:
             kind: one of `gan.settings.KINDS`.
-            class_index: of the character.
+            class_index: of the character; for a kind that draws all characters it says nothing.
             settings: how.
             show: told how it goes.
             should_stop: asked every few steps; what was learnt until then is kept.
@@ -134,21 +160,32 @@ class TrainedGenerators:
             How the training went.
 
         Raises:
-            UserError: too few images, or the losses grew without bound; nothing is kept.
+            UserError: too few images, or the losses grew without bound, or it was stopped before
+                the generator learnt anything; nothing is kept.
             CollectionError: it is trained, and in memory, but cannot be kept in the folder.
         """
-        from gan.training import GanDiverged, train_generator
+        from gan.training import GanDiverged, train_conditional_generator, train_generator
 
-        images = self._images(class_index)
-        generators = self.of(kind)
+        characters = self._characters(kind, class_index)
+        rows = self._rows(characters)
+        images: npt.NDArray[np.uint8] = self._data_set.images[rows]
+        generators = self._read(kind)
         try:
-            trained = train_generator(
-                kind, images, settings, self._seed, show=show, should_stop=should_stop
-            )
+            if kind in CHARACTER_KINDS:
+                trained = train_generator(
+                    kind, images, settings, self._seed, show=show, should_stop=should_stop
+                )
+            else:
+                labels = self._data_set.labels[rows]
+                trained = train_conditional_generator(
+                    images, labels, settings, self._seed, show=show, should_stop=should_stop
+                )
         except GanDiverged as error:
             raise UserError(f"{error}; nothing was kept") from error
+        if not trained.steps:
+            raise UserError("stopped before the generator learnt anything; nothing was kept")
         generator = CharacterGenerator(
-            character=self._data_set.classes[class_index],
+            characters=characters,
             settings=settings,
             steps=trained.steps,
             seconds=trained.seconds,
@@ -158,9 +195,14 @@ class TrainedGenerators:
             versions=library_versions(),
             weights=trained.weights,
         )
-        generators[generator.character] = generator
+        generators[characters] = generator
         save_generator(self.folder(kind), kind, generator)
         return trained
+
+
+def named(characters: tuple[str, ...]) -> str:
+    """Characters in a few words: `'A'`, or `37 characters`."""
+    return repr(characters[0]) if len(characters) == 1 else f"{len(characters)} characters"
 
 
 def images_learnt(images: npt.NDArray[np.uint8], source: str, selection: str) -> ImagesLearnt:
@@ -177,13 +219,15 @@ def images_learnt(images: npt.NDArray[np.uint8], source: str, selection: str) ->
     return ImagesLearnt(name, digest, len(images), selection)
 
 
-def write_training_pictures(trained: TrainedGan, kind: str, character: str, folder: Path) -> Path:
+def write_training_pictures(
+    trained: TrainedGan, kind: str, characters: tuple[str, ...], folder: Path
+) -> Path:
     """Write what was drawn over time (PNG and GIF) and the losses into a new folder.
 
     Args:
         trained: the training.
         kind: of the generator.
-        character: what it draws.
+        characters: what it draws.
         folder: in which the new folder is made; nothing that was there is written over.
 
     Returns:
@@ -194,13 +238,13 @@ def write_training_pictures(trained: TrainedGan, kind: str, character: str, fold
     """
     from gan import monitor
 
-    path = unused_path(folder / f"{kind}-{code_point(character)}")
+    path = unused_path(folder / f"{kind}-{key_of(characters)}")
     try:
         path.mkdir(parents=True)
         if len(trained.previews):
             monitor.write_grid_over_time(trained.previews, path / "over-time.png")
             monitor.write_animation(trained.previews, path / "over-time.gif")
-        title = f"{kind}, {character!r}, {trained.steps:,} steps"
+        title = f"{kind}, {named(characters)}, {trained.steps:,} steps"
         monitor.plot_losses(trained.losses, title, path / "losses.png")
     except OSError as error:
         raise UserError(

@@ -41,7 +41,8 @@ from unused_path import unused_path
 if TYPE_CHECKING:
     import keras
 
-    from gan.training import GanProgress, TrainedGan
+    from gan.course import TrainedGan
+    from gan.progress import Progress
 
 GENERATOR_ROOT = Path(__file__).resolve().parent / "gan_collection"
 LONGEST_LATENT = 4096
@@ -297,7 +298,7 @@ class TrainerPredictor:
         character: str,
         settings_file: Path,
         *,
-        show: Callable[[GanProgress], None] = lambda progress: None,
+        show: Callable[[Progress], None] = lambda progress: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> TrainedGan:
         """Train a generator of a character on the generator split, and keep it.
@@ -314,9 +315,14 @@ class TrainerPredictor:
         """
         class_index, _ = self.data_set.class_of(character)
         settings = self._gan_settings(generator, settings_file)
-        return self.trained_generators.train(
-            generator, class_index, settings, show=show, should_stop=should_stop
-        )
+        try:
+            return self.trained_generators.train(
+                generator, class_index, settings, show=show, should_stop=should_stop
+            )
+        finally:  # those that drew until now do not know it, even where it could not be kept
+            self._generators = {
+                key: drawer for key, drawer in self._generators.items() if key[0] != generator
+            }
 
     def _gan_settings(self, generator: str, settings_file: Path) -> GanSettings:
         if generator not in TRAINED_GENERATORS:
@@ -345,6 +351,31 @@ class TrainerPredictor:
         return DrawnCharacters(
             tuple(self.data_set.classes[index] for index in classes),
             tuple(drawer.draw_many(index, count) for index in classes),
+            generator,
+        )
+
+    def draw_hands(self, generator: str, text: str, count: int) -> DrawnCharacters:
+        """Draw every character of a text in several hands, as far as the generator can.
+
+        Trained generators draw the first image of each character from the same latent vector, the
+        second from another, and so on.
+
+        Args:
+            generator: one of `image_generator.GENERATORS`.
+            text: characters; one that is there twice is drawn once, spaces are left out.
+            count: hands, 1 or more.
+
+        Raises:
+            UserError: there is no such generator or character, or nothing to draw it from.
+        """
+        drawer = self._generator(generator, self.collection.best())
+        if not isinstance(drawer, TrainedGenerator):
+            return self.draw_each(generator, text, count)
+        classes = self._classes_of(text)
+        hands = self._random.standard_normal((count, LONGEST_LATENT), dtype=np.float32)
+        return DrawnCharacters(
+            tuple(self.data_set.classes[index] for index in classes),
+            tuple(drawer.draw_from(index, hands) for index in classes),
             generator,
         )
 

@@ -51,8 +51,8 @@ from data_parser import DataSet  # noqa: E402
 from errors import DataError, UserError  # noqa: E402
 from evaluation import drawing_quality, judge, plots  # noqa: E402
 from evaluation.drawing_quality import Measured, Quality  # noqa: E402
-from gan.settings import KINDS  # noqa: E402
-from generator_folder import load_generators, save_generator  # noqa: E402
+from gan.settings import CHARACTER_KINDS, KINDS  # noqa: E402
+from generator_folder import drawers_of, load_generators, save_generator  # noqa: E402
 from image_generator import GENERATORS, make_generator  # noqa: E402
 
 FOLDER = ROOT / "gan_collection"
@@ -60,6 +60,7 @@ FRESH_VARIANT = 2
 FRESH_EPOCHS, FRESH_BATCH = 10, 32
 SHEET_COLUMNS = 16
 OVERVIEW_LINES = 3
+KEPT = ("images", "recognition", "recognition_all", "density", "coverage")  # with a generator
 REFERENCE_LEAST = drawing_quality.NEIGHBOURS + 1
 
 Images = npt.NDArray[np.uint8]
@@ -100,7 +101,7 @@ def _drawn(name: str, data_set: DataSet, count: int, seed: int, folder: Path) ->
         return real_images(data_set, "training", count, random)
     if name == "basic":
         return real_images(data_set, "generator", count, random)
-    trained = {name: load_generators(folder / name, name)}
+    trained = {name: drawers_of(load_generators(folder / name, name), data_set.classes)}
     generator = make_generator(name, data_set, random, np.empty(0, np.uint64), trained)
     drawn = [generator.draw_many(label, count) for label in range(len(data_set.classes))]
     return Drawn(np.concatenate(drawn), 0)
@@ -280,14 +281,21 @@ def as_json(rows: dict[str, Row], classes: Sequence[str]) -> dict[str, Any]:
 def keep_with_generators(rows: dict[str, Row], classes: Sequence[str], folder: Path) -> None:
     """Write what was measured of each trained generator into its folder."""
     for kind in (name for name in rows if name in KINDS):
-        generators = load_generators(folder / kind, kind)
-        for character, quality in zip(classes, rows[kind].measured.classes, strict=True):
-            measured = {
-                name: round(float(getattr(quality, name)), 4)
-                for name in ("images", "recognition", "recognition_all", "density", "coverage")
-            }
-            generator = dataclasses.replace(generators[character], quality=measured)
+        drawers = drawers_of(load_generators(folder / kind, kind), tuple(classes))
+        measured = rows[kind].measured
+        if kind in CHARACTER_KINDS:
+            for character, quality in zip(classes, measured.classes, strict=True):
+                figures = _figures_of(quality, KEPT)
+                generator = dataclasses.replace(drawers[character], quality=figures)
+                save_generator(folder / kind, kind, generator)
+        else:
+            figures = _figures_of(measured.overall, (*KEPT, "fid"))
+            generator = dataclasses.replace(drawers[classes[0]], quality=figures)
             save_generator(folder / kind, kind, generator)
+
+
+def _figures_of(quality: Any, names: Sequence[str]) -> dict[str, float]:
+    return {name: round(float(getattr(quality, name)), 4) for name in names}
 
 
 def plot_bars(rows: dict[str, Row], classes: Sequence[str], path: Path) -> None:

@@ -58,7 +58,8 @@ def dense_settings(steps: int) -> Any:
 
 def train_ours(options: argparse.Namespace) -> dict[str, float]:
     """Train with `gan.training`; steps a second after the first calls."""
-    from gan.training import GanProgress, train_generator
+    from gan.progress import GanProgress
+    from gan.training import train_generator
 
     seen: list[tuple[int, float]] = []
 
@@ -106,7 +107,8 @@ def train_usual_loop(options: argparse.Namespace) -> dict[str, float]:
 
 def measure_memory(options: argparse.Namespace) -> dict[str, float]:
     """Resident memory while ours trains, in MiB."""
-    from gan.training import GanProgress, train_generator
+    from gan.progress import GanProgress
+    from gan.training import train_generator
 
     resident: dict[int, float] = {}
 
@@ -131,12 +133,13 @@ def measure_drawing(options: argparse.Namespace) -> dict[str, float]:
     import numpy as np
 
     from gan.settings import KINDS
-    from generator_folder import load_generators
+    from generator_folder import drawers_of, load_generators
     from image_generator import TrainedGenerator
 
     seconds = {}
     for kind in KINDS:
-        generators = load_generators(ROOT / "gan_collection" / kind, kind)
+        stored = load_generators(ROOT / "gan_collection" / kind, kind)
+        generators = drawers_of(stored, (CHARACTER,))
         if CHARACTER in generators:
             drawer = TrainedGenerator((CHARACTER,), generators, np.random.default_rng(0))
             drawer.draw_many(0, 1)

@@ -114,6 +114,18 @@ def build_convolutional_discriminator(
     return keras.Sequential(stack, name="discriminator")
 
 
+class Scaled(layers.Layer):  # type: ignore[misc]
+    """`scaled` as a layer."""
+
+    def call(self, inputs: Any) -> Any:
+        """From uint8 (N, 28, 28) to float32 (N, 28, 28, 1) in [-1, 1]."""
+        return scaled(inputs)
+
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
+        """One channel."""
+        return (*input_shape, 1)
+
+
 class BatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
     """Keras's layer with second derivatives that are exact.
 

@@ -27,7 +27,8 @@ from literal_files import (
     whole_number,
 )
 
-KINDS = ("keras", "keras_adversarial")
+CHARACTER_KINDS = ("keras", "keras_adversarial")  # a network a character
+KINDS = (*CHARACTER_KINDS, "conditional")  # one network for all characters
 NETWORKS = ("convolutional", "mlp")
 LOSSES = ("non_saturating", "hinge", "least_squares", "wasserstein")
 STRATEGIES = (
@@ -41,6 +42,13 @@ STRATEGIES = (
 PLAYERS = ("discriminator", "generator")
 CONVOLUTIONAL_GENERATOR_WIDTHS = 3  # at 7x7, 14x14 and 28x28
 MOST_CONVOLUTIONS = 4  # each halves the image
+FEATURE_WIDTHS = 3  # at 28x28, 14x14 and 7x7
+DEFAULT_FEATURE_STEPS = 3000
+# Keys that one kind alone has.
+OWN_KEYS: Mapping[str, tuple[str, ...]] = {
+    "keras_adversarial": ("adversarial_optimizer",),
+    "conditional": ("class_size", "feature_widths", "feature_steps", "moment_matching"),
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,18 @@ class GanSettings:
         moving_average: share of the averaged generator, the one that draws, kept at each step.
         latent_scale: spread of the latent vectors when drawing, 1 as in training; below it drawings
             are tidier and differ less. Changes nothing in training.
+        final_learning_rate: what learning rates have become at the end, as a share of what they
+            were; they go down in a straight line over the second half of the steps. None where
+            they stay.
         adversarial_optimizer: who moves when; of 'keras_adversarial' alone.
+        class_size: numbers that are learnt about each class; of 'conditional' alone.
+        feature_widths: channels at 28x28, 14x14 and 7x7 of a network that first learns to tell the
+            classes apart, and through which the discriminator then looks as well; None for none.
+            Of 'conditional' alone.
+        feature_steps: batches that this network learns from.
+        moment_matching: weight with which, in the second half of the steps, the generator also
+            matches the mean and the spread of what that network sees in real images; None for not
+            at all.
     """
 
     network: str
@@ -102,7 +121,12 @@ class GanSettings:
     spectral_normalization: bool = False
     moving_average: float = 0.995
     latent_scale: float = 1.0
+    final_learning_rate: float | None = None
     adversarial_optimizer: Strategy | None = None
+    class_size: int | None = None
+    feature_widths: tuple[int, ...] | None = None
+    feature_steps: int | None = None
+    moment_matching: float | None = None
 
 
 def _yes_or_no(value: Any) -> bool:
@@ -159,7 +183,12 @@ CHECKS: Mapping[str, Check] = {
     "spectral_normalization": _yes_or_no,
     "moving_average": number_between(0, 1, including_low=True),
     "latent_scale": number_between(0, 10, including_low=False),
+    "final_learning_rate": number_between(0, 1, including_low=True),
     "adversarial_optimizer": _strategy,
+    "class_size": whole_number(1, 4096),
+    "feature_widths": _widths,
+    "feature_steps": whole_number(1, 10_000_000),
+    "moment_matching": number_between(0, 1000, including_low=False),
 }
 
 
@@ -230,9 +259,21 @@ def settings_from_dictionary(kind: Any, given: Any) -> tuple[GanSettings | None,
         problems = list(_what_does_not_fit(kind, settings))
     if problems:
         return None, problems
+    return _with_defaults(kind, settings), []
+
+
+def _with_defaults(kind: str, settings: GanSettings) -> GanSettings:
+    """Settings with what the kind needs and nobody gave."""
     if kind == "keras_adversarial" and settings.adversarial_optimizer is None:
-        settings = dataclasses.replace(settings, adversarial_optimizer=Strategy("alternating"))
-    return settings, []
+        return dataclasses.replace(settings, adversarial_optimizer=Strategy("alternating"))
+    if kind != "conditional":
+        return settings
+    steps = settings.feature_steps or DEFAULT_FEATURE_STEPS
+    return dataclasses.replace(
+        settings,
+        class_size=settings.class_size or settings.latent_size,
+        feature_steps=steps if settings.feature_widths else None,
+    )
 
 
 def _what_does_not_fit(kind: str, settings: GanSettings) -> list[str]:
@@ -253,14 +294,43 @@ def _what_does_not_fit(kind: str, settings: GanSettings) -> list[str]:
             "the loss 'wasserstein' needs a 'gradient_penalty' above 0, such as 10, which bounds "
             "the discriminator's slope"
         )
-    if kind == "keras" and settings.adversarial_optimizer is not None:
-        problems.append("'adversarial_optimizer' belongs to 'keras_adversarial' alone")
+    for owner, keys in OWN_KEYS.items():
+        problems += [
+            f"{key!r} belongs to {owner!r} alone"
+            for key in keys
+            if kind != owner and getattr(settings, key) is not None
+        ]
+    if kind == "conditional":
+        problems += _what_does_not_fit_conditional(settings)
     return problems
 
 
-def weight_count(settings: GanSettings) -> int:
-    """Numbers that a generator keeps: weights, and four a channel for normalization."""
+def _what_does_not_fit_conditional(settings: GanSettings) -> Iterator[str]:
+    if settings.network != "convolutional":
+        yield (
+            f"'network' is {settings.network!r}, but 'conditional' has 'convolutional' networks "
+            "alone"
+        )
+    if settings.feature_widths and len(settings.feature_widths) != FEATURE_WIDTHS:
+        yield (
+            f"'feature_widths' is {settings.feature_widths}, but there are three: at 28x28, 14x14 "
+            "and 7x7"
+        )
+    for key in ("feature_steps", "moment_matching"):
+        if getattr(settings, key) and not settings.feature_widths:
+            yield f"{key!r} says nothing without 'feature_widths'"
+
+
+def weight_count(settings: GanSettings, classes: int | None = None) -> int:
+    """Numbers that a generator keeps: weights, and what normalization remembers of each channel.
+
+    Args:
+        settings: checked.
+        classes: of 'conditional', how many it draws; None for the other kinds.
+    """
     widths = settings.generator_widths
+    if classes is not None:
+        return _conditional_weight_count(settings, classes)
     if settings.network == "mlp":
         inputs = (settings.latent_size, *widths)
         hidden = sum(before * width + 5 * width for before, width in pairwise(inputs))
@@ -269,6 +339,16 @@ def weight_count(settings: GanSettings) -> int:
     dense = (settings.latent_size + 4) * 49 * at_7
     transposed = 16 * (at_7 * at_14 + at_14 * at_28) + 4 * (at_14 + at_28)
     return dense + transposed + 9 * at_28 + 1
+
+
+def _conditional_weight_count(settings: GanSettings, classes: int) -> int:
+    class_size = settings.class_size or settings.latent_size
+    told = settings.latent_size + class_size
+    at_7, at_14, at_28 = settings.generator_widths
+    convolutions = 16 * (at_7 * at_14 + at_14 * at_28) + 9 * at_28 + 1
+    # Two for the normalization of each channel; a scale and a shift that depend on what is told.
+    normalization = sum(width * (2 + 2 * (told + 1)) for width in settings.generator_widths)
+    return classes * class_size + told * 49 * at_7 + convolutions + normalization
 
 
 def same_training(one: GanSettings, other: GanSettings) -> bool:

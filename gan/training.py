@@ -1,11 +1,13 @@
-"""Training a generator of one character: the game that its settings ask for, fitted."""
+"""Training a generator: the game that its settings ask for, fitted."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 # Faster convolutions on every processor with AVX2; must be said before Keras is imported.
@@ -14,19 +16,25 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from gan import adversarial_optimizers as strategies
-from gan import networks
-from gan.adversarial_model import AdversarialModel, Player
-from gan.keras_gan import GAN
-from gan.losses import LOSSES, discriminator_loss
+from gan import conditional_networks, features, networks
+from gan.batches import batches, batches_of_all_classes
+from gan.course import Course, TrainedGan, load_checkpoint, save_checkpoint
+from gan.drawing import build_generator, draw, draw_latent, flat_weights
+from gan.games import (
+    adversarial_gan,
+    build_discriminator,
+    keras_gan,
+    make_strategy,
+    steps_a_call,
+)
+from gan.moments import MomentMatching
+from gan.progress import GanProgress, Progress
 from gan.settings import GanSettings, Strategy
 
 Images = npt.NDArray[np.uint8]
-STEPS_A_CALL = 25
+CHECKPOINT_STEPS = 1000
 PREVIEWS = 12
 PREVIEW_IMAGES = 16
-BETA_1, BETA_2 = 0.5, 0.99
-DRAWING_BATCH = 250
 
 
 class GanDiverged(Exception):
@@ -34,63 +42,13 @@ class GanDiverged(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class GanProgress:
-    """Where a training stands.
+class _Game:
+    """A compiled model, what it is fitted to, the averaged generator, and its preview."""
 
-    Attributes:
-        step: batches done.
-        steps: batches asked for.
-        discriminator_loss: mean over the latest steps.
-        generator_loss: mean over the latest steps.
-        seconds_left: estimate.
-        preview: uint8 (16, 28, 28), drawn from the same latent vectors each time; None most times.
-    """
-
-    step: int
-    steps: int
-    discriminator_loss: float
-    generator_loss: float
-    seconds_left: float
-    preview: Images | None
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedGan:
-    """What a training leaves.
-
-    Attributes:
-        weights: float16 (W,), all weights of the averaged generator, one after the other.
-        steps: batches learnt from; fewer than asked for where it was stopped.
-        seconds: wall-clock time.
-        losses: float64 (K, 3): step, discriminator's and generator's mean loss since the row above.
-        previews: uint8 (F, 16, 28, 28), the same latent vectors drawn again and again.
-        preview_steps: of each preview.
-    """
-
-    weights: npt.NDArray[np.float16]
-    steps: int
-    seconds: float
-    losses: npt.NDArray[np.float64]
-    previews: Images
-    preview_steps: tuple[int, ...]
-
-
-def build_generator(settings: GanSettings) -> keras.Model:
-    """The generator that settings describe, with new weights."""
-    if settings.network == "mlp":
-        return networks.build_mlp_generator(settings.latent_size, settings.generator_widths)
-    return networks.build_convolutional_generator(settings.latent_size, settings.generator_widths)
-
-
-def _build_discriminator(settings: GanSettings) -> keras.Model:
-    build = (
-        networks.build_mlp_discriminator
-        if settings.network == "mlp"
-        else networks.build_convolutional_discriminator
-    )
-    return build(
-        settings.discriminator_widths, spectral_normalization=settings.spectral_normalization
-    )
+    model: keras.Model
+    data: Any
+    average: keras.Model
+    preview: Callable[[], Images]
 
 
 def train_generator(
@@ -119,212 +77,141 @@ def train_generator(
         GanDiverged: the weights are no numbers any more.
     """
     keras.utils.set_random_seed(seed)
-    model, average = _game(kind, settings, seed)
+    generator, discriminator = build_generator(settings), build_discriminator(settings)
+    if kind == "keras":
+        model = keras_gan(generator, discriminator, settings, seed)
+        average = model.averaged_generator
+    else:
+        following = networks.MovingAverage(generator, settings.moving_average)
+        model = adversarial_gan(generator, discriminator, following, settings, seed)
+        model.compile(
+            make_strategy(settings.adversarial_optimizer or Strategy("alternating")),
+            steps_per_execution=steps_a_call(settings),
+        )
+        average = following.network
     latent = draw_latent(PREVIEW_IMAGES, settings.latent_size, np.random.default_rng(seed))
-    watcher = _Watcher(settings.steps, lambda: draw(average, latent), show, should_stop)
+    game = _Game(
+        model,
+        batches(images, settings.batch_size, seed),
+        average,
+        lambda: draw(average, latent),
+    )
+    fitted = _fit(game, settings.steps, settings, Course(), None, show, should_stop)
+    return _finished(fitted, average)
+
+
+def train_conditional_generator(
+    images: Images,
+    labels: npt.NDArray[np.integer],
+    settings: GanSettings,
+    seed: int,
+    *,
+    show: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    checkpoint: Path | None = None,
+) -> TrainedGan:
+    """Train one generator on images of all classes, as many of each in the mean.
+
+    A network that tells the classes apart may be trained first, for the discriminator to look
+    through. Stopped before that is done, the generator draws nothing but noise.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        labels: integers (N,) from 0; each class up to the highest is there.
+        settings: checked, of 'conditional'.
+        seed: of weights, order and latent vectors.
+        show: told every few steps.
+        should_stop: asked every few steps; what was learnt until then is returned.
+        checkpoint: a file that the training goes on from where there is one, and that is written
+            every `CHECKPOINT_STEPS` steps; its name ends in `course.SUFFIX`. None for none. Delete
+            it when what was learnt is kept.
+
+    Returns:
+        The averaged generator and how it came about.
+
+    Raises:
+        GanDiverged: the weights are no numbers any more.
+        CheckpointError: the checkpoint is damaged, or of another training.
+    """
+    keras.utils.set_random_seed(seed)
+    started = time.perf_counter()
+    classes = int(labels.max()) + 1
+    seen = None
+    if settings.feature_widths:
+        seen = features.build_feature_network(classes, settings.feature_widths)
+    generator = build_generator(settings, classes)
+    resumed = checkpoint is not None and checkpoint.exists()
+    # Before the discriminator, which freezes it.
+    if seen and not resumed:
+        steps = settings.feature_steps or 1
+        if not features.train_feature_network(
+            seen, images, labels, steps, seed, show=show, should_stop=should_stop
+        ):
+            return Course().finished(flat_weights(generator))
+    discriminator = conditional_networks.build_discriminator(
+        classes,
+        settings.discriminator_widths,
+        seen.layers_seen if seen else None,
+        spectral_normalization=settings.spectral_normalization,
+    )
+    model = keras_gan(generator, discriminator, settings, seed)
+    average = model.averaged_generator
+    latent = draw_latent(1, settings.latent_size, np.random.default_rng(seed))
+    hand = np.repeat(latent, PREVIEW_IMAGES, axis=0)
+    shown = (np.arange(PREVIEW_IMAGES) * classes // PREVIEW_IMAGES).astype(np.int32)
+    game = _Game(
+        model,
+        batches_of_all_classes(images, labels, settings.batch_size, seed),
+        average,
+        lambda: draw(average, hand, shown),
+    )
+    course = Course(seconds=time.perf_counter() - started)
+    if checkpoint and resumed:
+        course = load_checkpoint(checkpoint, model)
+    if seen and settings.moment_matching:
+        half = settings.steps // 2 // steps_a_call(settings) * steps_a_call(settings)
+        course = _fit(game, half, settings, course, checkpoint, show, should_stop)
+        if course.step < half:
+            return _finished(course, average)
+        vectors = keras.Model(seen.layers_seen.inputs, seen.layers_seen.outputs[-1])
+        model.match(MomentMatching(vectors, images, labels, settings.moment_matching, seed))
+    course = _fit(game, settings.steps, settings, course, checkpoint, show, should_stop)
+    return _finished(course, average)
+
+
+def _fit(
+    game: _Game,
+    until: int,
+    settings: GanSettings,
+    course: Course,
+    checkpoint: Path | None,
+    show: Callable[[GanProgress], None],
+    should_stop: Callable[[], bool],
+) -> Course:
+    """Fit a game from where its course stands until a step, or until it is to stop."""
+    if course.step >= until:
+        return course
+    watcher = _Watcher(settings.steps, game, course, show, should_stop, checkpoint)
     with contextlib.suppress(_Stopped):
-        model.fit(
-            _batches(images, settings.batch_size, seed),
-            steps_per_epoch=settings.steps,
+        game.model.fit(
+            game.data,
+            steps_per_epoch=until - course.step,
             epochs=1,
             shuffle=False,
             verbose=0,
             callbacks=[watcher],
         )
+    return watcher.course
+
+
+def _finished(course: Course, average: keras.Model) -> TrainedGan:
+    """What a course leaves."""
     weights = flat_weights(average)
     if not np.isfinite(weights).all():
         raise GanDiverged(
             "the generator's weights grew without bound; a lower learning rate may help"
         )
-    return watcher.result(weights)
-
-
-def _game(kind: str, settings: GanSettings, seed: int) -> tuple[keras.Model, keras.Model]:
-    """A compiled game, and the averaged generator in it."""
-    generator = build_generator(settings)
-    discriminator = _build_discriminator(settings)
-    calls = max(n for n in range(1, STEPS_A_CALL + 1) if settings.steps % n == 0)  # no step more
-    if kind == "keras":
-        gan = GAN(generator, discriminator, moving_average=settings.moving_average, seed=seed)
-        gan.compile(
-            _adam(settings.discriminator_learning_rate),
-            _adam(settings.generator_learning_rate),
-            LOSSES[settings.loss],
-            gradient_penalty=settings.gradient_penalty,
-            slope_between=settings.loss == "wasserstein",
-            steps_per_execution=calls,
-        )
-        return gan, gan.averaged_generator
-    average = networks.MovingAverage(generator, settings.moving_average)
-    model = adversarial_gan(generator, discriminator, average, settings, seed)
-    model.compile(
-        make_strategy(settings.adversarial_optimizer or Strategy("alternating")),
-        steps_per_execution=calls,
-    )
-    return model, average.network
-
-
-def _adam(learning_rate: float) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(learning_rate, beta_1=BETA_1, beta_2=BETA_2)
-
-
-def adversarial_gan(
-    generator: keras.Model,
-    discriminator: keras.Model,
-    average: networks.MovingAverage,
-    settings: GanSettings,
-    seed: int,
-) -> AdversarialModel:
-    """Generator and discriminator as two players.
-
-    Args:
-        generator: from latent vectors to images.
-        discriminator: from images to scores.
-        average: follows the generator.
-        settings: loss, penalty and learning rates.
-        seed: of the latent vectors.
-
-    Returns:
-        A game that is fitted to uint8 (N, 28, 28); not compiled.
-    """
-    loss = LOSSES[settings.loss]
-    random = keras.random.SeedGenerator(seed)
-    between = settings.loss == "wasserstein"
-
-    def prepare(batch: Any) -> tuple[Any, Any, Any]:
-        real = networks.scaled(batch)
-        count = keras.ops.shape(real)[0]
-        latent = keras.random.normal((count, settings.latent_size), seed=random)
-        mixture = keras.random.uniform((count, 1, 1, 1), seed=random)
-        return real, latent, mixture
-
-    def for_discriminator(batch: tuple[Any, Any, Any]) -> Any:
-        real, latent, mixture = batch
-        return discriminator_loss(
-            discriminator,
-            loss,
-            real,
-            generator(latent, training=True),
-            penalty=settings.gradient_penalty,
-            mixture=mixture if between else None,
-        )
-
-    def for_generator(batch: tuple[Any, Any, Any]) -> Any:
-        drawn = generator(batch[1], training=True)
-        return loss.generator(discriminator(drawn, training=True))
-
-    return AdversarialModel(
-        [
-            Player(
-                "discriminator",
-                [discriminator],
-                for_discriminator,
-                _adam(settings.discriminator_learning_rate),
-            ),
-            Player(
-                "generator", [generator], for_generator, _adam(settings.generator_learning_rate)
-            ),
-        ],
-        prepare,
-        average.update,
-    )
-
-
-def make_strategy(strategy: Strategy) -> strategies.AdversarialOptimizer:
-    """The adversarial optimizer that settings name."""
-    match strategy.type:
-        case "simultaneous":
-            return strategies.Simultaneous()
-        case "scheduled":
-            return strategies.Scheduled(strategy.schedule)
-        case "unrolled":
-            depths = {
-                "discriminator": strategy.discriminator_depth,
-                "generator": strategy.generator_depth,
-            }
-            return strategies.Unrolled(depths, strategy.step_size)
-        case "extragradient":
-            return strategies.Extragradient(strategy.step_size)
-        case "consensus":
-            return strategies.Consensus(strategy.weight)
-        case _:
-            return strategies.Alternating(strategy.reverse)
-
-
-def _batches(images: Images, batch_size: int, seed: int) -> Any:
-    """Endless batches of uint8 images in random order, each full."""
-    random = np.random.default_rng(seed)
-    rows = np.arange(max(len(images), batch_size)) % len(images)
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        held = tf.constant(images)
-        return (
-            tf.data.Dataset.from_tensor_slices(rows)
-            .shuffle(len(rows), seed=seed)
-            .repeat()
-            .batch(batch_size)
-            .map(lambda chosen: tf.gather(held, chosen))
-            .prefetch(4)
-        )
-
-    def endless() -> Any:
-        while True:
-            order = random.permutation(rows)
-            for start in range(0, len(order) - batch_size + 1, batch_size):
-                yield images[order[start : start + batch_size]]
-
-    return endless()
-
-
-def draw_latent(
-    count: int, latent_size: int, random: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """Latent vectors: float32 (count, latent_size), standard normal."""
-    return random.standard_normal((count, latent_size), dtype=np.float32)
-
-
-def draw(generator: keras.Model, latent: npt.NDArray[np.float32]) -> Images:
-    """Draw images.
-
-    Args:
-        generator: from latent vectors to images in [-1, 1].
-        latent: float32 (N, latent size).
-
-    Returns:
-        uint8 (N, 28, 28), ink 255 on paper 0.
-    """
-    parts = [
-        keras.ops.convert_to_numpy(
-            generator(latent[start : start + DRAWING_BATCH], training=False)
-        )[..., 0]
-        for start in range(0, len(latent), DRAWING_BATCH)
-    ]
-    return np.clip(np.round((np.concatenate(parts) + 1.0) * 127.5), 0, 255).astype(np.uint8)
-
-
-def flat_weights(network: keras.Model) -> npt.NDArray[np.float16]:
-    """All weights of a network one after the other, in half precision: float16 (W,)."""
-    return np.concatenate(
-        [keras.ops.convert_to_numpy(weight).ravel() for weight in network.weights]
-    ).astype(np.float16)
-
-
-def set_flat_weights(network: keras.Model, weights: npt.NDArray[np.floating]) -> None:
-    """Fill a network with weights that `flat_weights` took from one like it.
-
-    Raises:
-        ValueError: there are more or fewer than it has.
-    """
-    needed = sum(int(np.prod(weight.shape)) for weight in network.weights)
-    if weights.shape != (needed,):
-        raise ValueError(f"the network has {needed:,} weights, not {weights.size:,}")
-    start = 0
-    for weight in network.weights:
-        size = int(np.prod(weight.shape))
-        weight.assign(weights[start : start + size].reshape(weight.shape).astype(np.float32))
-        start += size
+    return course.finished(weights)
 
 
 class _Stopped(Exception):
@@ -332,63 +219,70 @@ class _Stopped(Exception):
 
 
 class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
-    """Passes on where training stands, keeps losses and previews, and ends it when asked to."""
+    """Passes on where training stands, keeps its course, and ends it when asked to."""
 
     def __init__(
         self,
         steps: int,
-        preview: Callable[[], Images],
+        game: _Game,
+        course: Course,
         show: Callable[[GanProgress], None],
         should_stop: Callable[[], bool],
+        checkpoint: Path | None,
     ) -> None:
         super().__init__()
+        self.course = course
+        self._first = course.step
+        self._earlier_seconds = course.seconds
         self._steps = steps
-        self._preview = preview
+        self._game = game
         self._show = show
         self._should_stop = should_stop
+        self._checkpoint = checkpoint
         self._started = time.perf_counter()
-        self._done = 0
         self._sums = np.zeros(2)
-        self._losses: list[tuple[float, float, float]] = []
-        self._previews: list[tuple[int, Images]] = []
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
-        done = min(batch + 1, self._steps)
+        done = min(self._first + batch + 1, self._steps)
         # Keras tells the mean since the epoch began; what is shown is that of the latest steps.
-        sums = np.array([logs["discriminator_loss"], logs["generator_loss"]]) * done
-        latest = (sums - self._sums) / (done - self._done)
-        self._sums, self._done = sums, done
-        self._losses.append((done, *latest))
+        sums = np.array([logs["discriminator_loss"], logs["generator_loss"]]) * (done - self._first)
+        latest = (sums - self._sums) / (done - self.course.step)
+        self._sums = sums
         elapsed = time.perf_counter() - self._started
+        due = done // CHECKPOINT_STEPS > self.course.step // CHECKPOINT_STEPS
+        self._go_on(done, elapsed, latest)
+        preview = self._new_preview(done)
+        if self._checkpoint and due:
+            save_checkpoint(self._checkpoint, self._game.model, self.course)
         self._show(
             GanProgress(
                 step=done,
                 steps=self._steps,
                 discriminator_loss=float(latest[0]),
                 generator_loss=float(latest[1]),
-                seconds_left=elapsed / done * (self._steps - done),
-                preview=self._new_preview(done),
+                seconds_left=elapsed / (done - self._first) * (self._steps - done),
+                preview=preview,
             )
         )
         if self._should_stop():
             raise _Stopped
 
-    def _new_preview(self, done: int) -> Images | None:
-        if done < self._steps * (len(self._previews) + 1) / PREVIEWS:
-            return None
-        self._previews.append((done, self._preview()))
-        return self._previews[-1][1]
-
-    def result(self, weights: npt.NDArray[np.float16]) -> TrainedGan:
-        """What the training leaves."""
-        return TrainedGan(
-            weights=weights,
-            steps=self._done,
-            seconds=time.perf_counter() - self._started,
-            losses=np.array(self._losses, np.float64).reshape(-1, 3),
-            previews=np.array([images for _, images in self._previews], np.uint8).reshape(
-                -1, PREVIEW_IMAGES, 28, 28
-            ),
-            preview_steps=tuple(step for step, _ in self._previews),
+    def _go_on(self, done: int, elapsed: float, latest: npt.NDArray[np.float64]) -> None:
+        self.course = dataclasses.replace(
+            self.course,
+            step=done,
+            seconds=self._earlier_seconds + elapsed,
+            losses=np.append(self.course.losses, [[done, *latest]], axis=0),
         )
+
+    def _new_preview(self, done: int) -> Images | None:
+        if done < self._steps * (len(self.course.previews) + 1) / PREVIEWS:
+            return None
+        preview = self._game.preview()
+        self.course = dataclasses.replace(
+            self.course,
+            previews=np.append(self.course.previews, preview[np.newaxis], axis=0),
+            preview_steps=(*self.course.preview_steps, done),
+        )
+        return preview

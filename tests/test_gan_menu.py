@@ -22,12 +22,22 @@ from PIL import Image
 import gan.training
 import menu
 from data_parser import DataSet, open_data_set
+from gan.course import TrainedGan
+from gan.progress import GanProgress, Progress
 from gan.settings import GanSettings, settings_to_json, weight_count
-from gan.training import GanProgress, TrainedGan
 from gan_view import make_gan_view
-from generator_folder import CharacterGenerator, ImagesLearnt, load_generators, save_generator
+from generator_folder import (
+    CharacterGenerator,
+    ImagesLearnt,
+    key_of,
+    load_generators,
+    save_generator,
+)
+from image_generator import TrainedGenerator
 from menu import HELP, Menu
 from terminal import PipeAsker
+from tests.conditional import KIND, READING, Labels, many
+from tests.stored import by_character
 from trained_generators import MINIMUM_IMAGES
 from trainer_predictor import TrainerPredictor
 
@@ -69,7 +79,7 @@ def scarce(letters: DataSet) -> DataSet:
 
 @pytest.fixture(scope="module")
 def drawers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds generators 'keras' of A and B with random weights; not to be changed."""
+    """Holds 'keras' of A and B and 'conditional' of all, random weights; not to be changed."""
     root = tmp_path_factory.mktemp("drawers") / "generators"
     random = np.random.default_rng(1)
     for character in "AB":
@@ -78,8 +88,9 @@ def drawers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_generator(
             root / "keras",
             "keras",
-            CharacterGenerator(character, TINY, 50, 1.0, 3, learnt, {}, {}, weights),
+            CharacterGenerator((character,), TINY, 50, 1.0, 3, learnt, {}, {}, weights),
         )
+    save_generator(root / KIND, KIND, many("ABC"))
     return root
 
 
@@ -91,8 +102,8 @@ def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(here)
     files = dict.fromkeys(menu.DEFAULT_SETTINGS, Path("missing.txt"))
     monkeypatch.setattr(menu, "DEFAULT_SETTINGS", files | {"GAN settings": here / "gan.txt"})
-    both = dict.fromkeys(("keras", "keras_adversarial"), settings_to_json(TINY))
-    (here / "gan.txt").write_text(repr(both))
+    each = dict.fromkeys(("keras", "keras_adversarial"), settings_to_json(TINY))
+    (here / "gan.txt").write_text(repr(each | {KIND: settings_to_json(READING)}))
 
 
 @pytest.fixture
@@ -147,6 +158,16 @@ class FakeTraining:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
     training = FakeTraining()
     monkeypatch.setattr(gan.training, "train_generator", training)
+
+    def of_all(
+        images: Images, labels: Labels, settings: GanSettings, seed: int, **options: Any
+    ) -> TrainedGan:
+        trained = training(KIND, images, settings, seed, **options)
+        count = weight_count(settings, int(labels.max()) + 1)
+        random = np.random.default_rng([seed, len(training.trained)])
+        return replace(trained, weights=random.uniform(0.05, 0.5, count).astype(np.float16))
+
+    monkeypatch.setattr(gan.training, "train_conditional_generator", of_all)
     return training
 
 
@@ -181,7 +202,7 @@ def pictures(shown: str) -> list[str]:
 
 
 def kept(root: Path, kind: str = "keras") -> str:
-    return "".join(load_generators(root / kind, kind))
+    return "".join(by_character(root / kind, kind))
 
 
 def pixels(path: Path) -> Images:
@@ -219,6 +240,47 @@ def test_predict_trains_a_missing_generator_and_then_draws_and_reads(
     assert len(set(pictures(shown))) == 2, "each drawing is another"
     assert "'a' shares the class 'A'" in shown
     assert kept(root) == "A"
+
+
+def test_predict_draws_another_character_after_its_generator_was_trained(
+    session: TrainerPredictor, fake: FakeTraining
+) -> None:
+    shown = talk(session, "predict", "keras", "A", "predict", "keras", "B", "exit")
+    assert shown.count("Training 'keras'") == 2
+    assert shown.count("Predicted character:") == 2
+
+
+def test_predict_draws_every_character_with_a_generator_of_all(
+    letters: DataSet, drawers: Path, saved_collection: Path, fake: FakeTraining
+) -> None:
+    session = TrainerPredictor(letters, seed=3, generator_root=drawers)
+    session.load(saved_collection)
+    shown = talk(session, "predict", KIND, "A", "predict", "CONDITIONAL", "c", "exit")
+    assert questions(shown) == ["Generator (", "Character:"] * 2
+    assert shown.count("Predicted character:") == 2 and len(set(pictures(shown))) == 2
+    assert "Training" not in shown and fake.trained == []
+
+
+def test_predict_trains_a_missing_generator_of_all_once(
+    session: TrainerPredictor, root: Path, fake: FakeTraining
+) -> None:
+    shown = talk(session, "predict", KIND, "A", "predict", KIND, "B", "exit")
+    sentence = r"There is no generator 'conditional' in (.*) that draws all 3 characters of this"
+    found = re.search(rf"^{sentence} data set yet\.$", shown, re.M)
+    assert found and found[1].endswith("generators/conditional")
+    assert shown.count("Training 'conditional' to draw 3 characters") == 1
+    assert shown.count("Predicted character:") == 2
+    assert fake.trained == [(KIND, 6)] and (root / KIND).is_dir()
+
+
+def test_predict_trains_a_generator_of_all_where_another_draws_fewer(
+    session: TrainerPredictor, root: Path, fake: FakeTraining
+) -> None:
+    save_generator(root / KIND, KIND, many("AB"))
+    shown = talk(session, "predict", KIND, "A", "exit")
+    assert "that draws all 3 characters of this data set yet" in shown
+    assert shown.count("Predicted character:") == 1
+    assert sorted(map(len, load_generators(root / KIND, KIND))) == [2, 3]
 
 
 def test_predict_with_too_few_images_says_so_in_one_sentence(
@@ -290,7 +352,7 @@ def test_a_damaged_folder_of_generators_is_one_sentence(
 def test_gan_asks_its_questions_in_order(session: TrainerPredictor, fake: FakeTraining) -> None:
     shown = talk(session, "gan", "keras", "A", "", "n", "exit")
     assert questions(shown) == ["Generator (", CHARACTERS, SETTINGS, RETRAIN]
-    assert "Generator (keras, keras_adversarial): keras\n" in shown
+    assert "Generator (keras, keras_adversarial, conditional): keras\n" in shown
     assert "Path of the GAN settings file [gan.txt]: \n" in shown
     assert shown.endswith(f"{PROMPT} exit\n")
 
@@ -318,14 +380,14 @@ def test_gan_passes_over_what_is_trained_unless_it_is_to_be_again(
     session: TrainerPredictor, root: Path, fake: FakeTraining
 ) -> None:
     talk(session, "gan", "keras", "A", "", "n")
-    first = load_generators(root / "keras", "keras")["A"].weights
+    first = by_character(root / "keras", "keras")["A"].weights
     shown = talk(session, "gan", "keras", "A", "", "n", "gan", "keras", "AB", "y", "N")
     assert "All of them are trained already.\n" in shown
     assert shown.count("Training 'keras' to draw 'B'") == 1 and "draw 'A'" not in shown
-    assert np.array_equal(load_generators(root / "keras", "keras")["A"].weights, first)
+    assert np.array_equal(by_character(root / "keras", "keras")["A"].weights, first)
     shown = talk(session, "gan", "keras", "A", "", "Y")
     assert "Training 'keras' to draw 'A'" in shown and len(fake.trained) == 3
-    assert not np.array_equal(load_generators(root / "keras", "keras")["A"].weights, first)
+    assert not np.array_equal(by_character(root / "keras", "keras")["A"].weights, first)
     assert Path("keras-U+0041-2").is_dir()
 
 
@@ -378,15 +440,81 @@ def test_gan_trains_none_where_one_has_too_few_images(
     assert "There are 49 images of 'C'" in shown and fake.trained == []
 
 
+def of_all(root: Path) -> dict[str, CharacterGenerator]:
+    """Generators of many characters in a folder, by those."""
+    return {
+        "".join(characters): generator
+        for characters, generator in load_generators(root / KIND, KIND).items()
+    }
+
+
+def test_gan_trains_one_generator_for_all_and_asks_for_no_characters(
+    session: TrainerPredictor, root: Path
+) -> None:
+    shown = talk(session, "gan", "Conditional", "", "n", "exit")
+    assert questions(shown) == ["Generator (", SETTINGS, RETRAIN]
+    assert re.search(
+        r"^Training 'conditional' to draw 3 characters: 6 steps on 150 images, "
+        r"about \d+:\d\d\. Ctrl-C ends it and keeps what was learnt\.$",
+        shown,
+        re.M,
+    )
+    assert re.search(r"^  learning to read, step 4/4 loss .* accuracy .* left$", shown, re.M)
+    assert re.search(r"^  step 6/6 discriminator loss .* generator loss .* left$", shown, re.M)
+    assert shown.index("learning to read") < shown.index("discriminator loss")
+    assert re.search(
+        r"^Trained 6 steps in \d+:\d\d; kept in .*generators/conditional$", shown, re.M
+    )
+    pictures_of_all = f"conditional-{key_of(('A', 'B', 'C'))}"
+    assert f"What it drew over time, and the losses: {pictures_of_all}\n" in shown
+    assert (Path(pictures_of_all) / "over-time.gif").is_file()
+    assert shown.count("Training 'conditional'") == 1
+    assert list(of_all(root)) == ["ABC"]
+    assert shown.endswith(f"{PROMPT} exit\n")
+
+
+def test_gan_passes_over_a_generator_of_all_unless_it_is_to_be_again(
+    session: TrainerPredictor, root: Path, fake: FakeTraining
+) -> None:
+    talk(session, "gan", KIND, "", "n")
+    first = of_all(root)["ABC"].weights
+    shown = talk(session, "gan", KIND, "", "n")
+    assert "All of them are trained already.\n" in shown and "Training" not in shown
+    shown = talk(session, "gan", KIND, "", "y")
+    assert shown.count("Training 'conditional' to draw 3 characters") == 1
+    assert fake.trained == [(KIND, 6)] * 2
+    assert not np.array_equal(of_all(root)["ABC"].weights, first)
+
+
+def test_gan_refuses_all_where_one_has_too_few_images(
+    make_data_set: Callable[..., DataSet], root: Path, fake: FakeTraining
+) -> None:
+    few = TrainerPredictor(make_data_set("ABC", 90), generator_root=root)
+    shown = talk(few, "gan", KIND, "", "n", "exit")
+    assert "There are 9 images of 'A' to learn from in the generator split, and 10" in shown
+    assert fake.trained == [] and not root.exists()
+
+
+def test_gan_says_where_settings_of_all_are_wrong(
+    session: TrainerPredictor, root: Path, fake: FakeTraining
+) -> None:
+    Path("wrong.txt").write_text(repr({KIND: settings_to_json(READING) | {"network": "mlp"}}))
+    shown = talk(session, "gan", KIND, "wrong.txt", "n", "exit")
+    assert "'network' is 'mlp', but 'conditional' has 'convolutional' networks alone" in shown
+    Path("none.txt").write_text(repr({"keras": settings_to_json(TINY)}))
+    assert "has no settings for 'conditional'" in talk(session, "gan", KIND, "none.txt", "n")
+    assert fake.trained == [] and not root.exists()
+
+
 @pytest.fixture
 def ctrl_c_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C as soon as a training shows that it goes on."""
 
     @contextlib.contextmanager
-    def make(console: Any) -> Iterator[Callable[[GanProgress], None]]:
+    def make(console: Any) -> Iterator[Callable[[Progress], None]]:
         with make_gan_view(console) as show:
 
-            def interrupted(progress: GanProgress) -> None:
+            def interrupted(progress: Progress) -> None:
                 show(progress)
                 signal.raise_signal(signal.SIGINT)
 
@@ -405,10 +533,24 @@ def test_ctrl_c_keeps_what_was_learnt_and_trains_no_other(
     assert "10,000,000 steps on 50 images" in shown
     assert re.search(r"^Ended after 25 steps in \d+:\d\d; kept in ", shown, re.M)
     assert "draw 'A'" not in shown and kept(root) == "B"
-    assert load_generators(root / "keras", "keras")["B"].steps == 25
+    assert by_character(root / "keras", "keras")["B"].steps == 25
     assert shown.count("Predicted character:") == 1
     assert [path.name for path in Path("keras-U+0042").iterdir()] == ["losses.png"]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.usefixtures("ctrl_c_while_training")
+def test_ctrl_c_before_anything_was_learnt_keeps_nothing_and_says_so(
+    session: TrainerPredictor, root: Path
+) -> None:
+    endless = replace(READING, feature_steps=10**6)
+    Path("endless.txt").write_text(repr({KIND: settings_to_json(endless)}))
+    before = signal.getsignal(signal.SIGINT)
+    shown = talk(session, "gan", KIND, "endless.txt", "n", "exit")
+    assert "\nStopped before the generator learnt anything; nothing was kept\n" in shown
+    assert not root.exists() and not list(Path().glob("conditional-*"))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert shown.endswith(f"{PROMPT} exit\n")
 
 
 def test_pictures_that_cannot_be_written_are_said_and_the_generator_stays(
@@ -474,6 +616,8 @@ def test_an_empty_text_is_all_characters(artist: TrainerPredictor) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
+        ((KIND, "A?", "1", "x.png"), "has no character '?'"),
+        ((KIND, "A", "0", "x.npz"), "line of text is a picture"),
         (("keras", "C", "1", "x.png"), "here is no generator 'keras' of 'C' yet; use Gan"),
         (("keras_adversarial", "A", "1", "x.png"), "no generator 'keras_adversarial' of 'A' yet"),
         (("torch", "A", "1", "x.png"), "here is no generator 'torch'; there are basic, keras"),
@@ -510,6 +654,51 @@ def test_generate_writes_nothing_where_an_answer_is_wrong(
     assert [path.name for path in Path().iterdir()] == ["gan.txt"]
 
 
+def test_generate_writes_what_a_generator_of_all_draws(artist: TrainerPredictor) -> None:
+    shown = talk(
+        artist,
+        *("generate", KIND, "CAB A", "0", "line.png", "generate", KIND, "", "3", "sheet.png"),
+        *("generate", KIND, "", "6", "set.npz", "generate", KIND, "ca", "5", "set.mat"),
+        "exit",
+    )
+    for name in ("line.png", "sheet.png", "set.npz", "set.mat"):
+        assert f"Written: {name}\n" in shown
+    assert pixels(Path("line.png")).shape[0] == 28 * 4
+    assert pixels(Path("sheet.png")).size
+    opened = open_data_set("set.npz")
+    assert opened.classes == ("A", "B", "C")
+    assert Counter(opened.labels.tolist()) == {0: 6, 1: 6, 2: 6}
+    assert len({image.tobytes() for image in opened.images}) == 18
+    assert open_data_set("set.mat").classes == ("A", "C")
+
+
+def test_a_sheet_has_a_hand_in_each_column(
+    artist: TrainerPredictor, drawers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets: list[tuple[Images, ...]] = []
+
+    def note(drawn: Any, path: Path) -> None:
+        sheets.append(drawn.images)
+
+    monkeypatch.setattr(menu, "write_sheet", note)
+    talk(artist, "generate", KIND, "AC", "4", "a.png")
+    hands = np.random.default_rng(3).standard_normal((4, 4096), dtype=np.float32)
+    known = dict.fromkeys("ABC", of_all(drawers)["ABC"])
+    drawer = TrainedGenerator(("A", "B", "C"), known, np.random.default_rng(0))
+    for label, images in zip((0, 2), sheets[0], strict=True):
+        assert np.array_equal(images, drawer.draw_from(label, hands))
+
+
+def test_generate_without_a_generator_of_all_says_so(
+    letters: DataSet, root: Path, fake: FakeTraining
+) -> None:
+    shown = talk(
+        TrainerPredictor(letters, generator_root=root), "generate", KIND, "B", "1", "x.png"
+    )
+    assert "There is no generator 'conditional'" in shown and "use Gan to train it first" in shown
+    assert fake.trained == [] and not Path("x.png").exists()
+
+
 def test_zeros_before_a_number_change_nothing(artist: TrainerPredictor) -> None:
     talk(artist, "generate", "keras", "AB", "00000000007", "x.npz")
     assert len(open_data_set("x.npz").labels) == 14
@@ -542,7 +731,7 @@ def test_the_same_seed_and_answers_draw_the_same(
 # ------------------------------------------------------------------------- anything at all
 
 LINES = st.one_of(
-    st.sampled_from(["gan", "generate", "predict", "keras", "keras_adversarial", "basic"]),
+    st.sampled_from(["gan", "generate", "predict", "keras", "keras_adversarial", "basic", KIND]),
     st.sampled_from(["A", "AB", "", "all", "c?", "0", "5", "-1", "y", "n", "gan.txt", "a b"]),
     st.sampled_from(
         ["x.png", "x.mat", "x.npz", "pipe", ".", "/dev/null/x.png", "z" * 300 + ".mat"]

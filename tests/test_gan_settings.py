@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 import gan.settings
 from errors import HyperparameterError
 from gan.settings import (
+    CHARACTER_KINDS,
+    DEFAULT_FEATURE_STEPS,
     KINDS,
     LOSSES,
+    OWN_KEYS,
     PLAYERS,
     STRATEGIES,
     GanSettings,
@@ -39,6 +42,7 @@ GOOD: dict[str, Any] = {
     "discriminator_learning_rate": 0.002,
 }
 CONVOLUTIONAL = GOOD | {"network": "convolutional", "generator_widths": (4, 3, 2)}
+CONDITIONAL = CONVOLUTIONAL | {"class_size": 5, "feature_widths": (3, 2, 4), "feature_steps": 7}
 same_folder = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150
 )
@@ -79,8 +83,13 @@ def test_the_shipped_settings_are_read_for_every_generator() -> None:
     read_settings = read_gan_settings(SHIPPED)
     assert tuple(read_settings) == KINDS
     for kind, found in read_settings.items():
-        assert (found.network, found.generator_widths) == ("convolutional", (64, 32, 16))
+        assert found.network == "convolutional"
+        if kind in CHARACTER_KINDS:
+            assert found.generator_widths == (64, 32, 16)
         assert (found.adversarial_optimizer is not None) == (kind == "keras_adversarial")
+        of_all = kind == "conditional"
+        assert (found.class_size is not None) == (found.feature_steps is not None) == of_all
+        assert (found.feature_widths is not None) == of_all
 
 
 def test_left_out_keys_take_their_stated_values(tmp_path: Path) -> None:
@@ -88,6 +97,8 @@ def test_left_out_keys_take_their_stated_values(tmp_path: Path) -> None:
     assert found == GanSettings(**GOOD)
     assert (found.gradient_penalty, found.spectral_normalization) == (0.0, False)
     assert (found.moving_average, found.latent_scale) == (0.995, 1.0)
+    assert found.final_learning_rate is None
+    assert (found.class_size, found.feature_widths, found.feature_steps) == (None, None, None)
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
@@ -110,6 +121,35 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         **(GOOD | expected), latent_scale=0.7, adversarial_optimizer=strategy
     )
     assert type(found.gradient_penalty) is type(found.moving_average) is float
+
+
+def test_every_key_of_a_generator_of_all_characters_is_read(tmp_path: Path) -> None:
+    given_settings = CONDITIONAL | {"feature_widths": [3, 2, 4], "final_learning_rate": 0}
+    found = read(tmp_path, conditional=given_settings)["conditional"]
+    assert found == GanSettings(**CONDITIONAL, final_learning_rate=0.0)
+    assert type(found.final_learning_rate) is float
+
+
+def test_what_is_learnt_about_a_class_is_as_long_as_a_style_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
+    found = read(tmp_path, conditional=dict(CONVOLUTIONAL))["conditional"]
+    assert found == GanSettings(**CONVOLUTIONAL, class_size=CONVOLUTIONAL["latent_size"])
+    assert (found.feature_widths, found.feature_steps) == (None, None), "nothing learns to read"
+
+
+def test_a_network_that_reads_learns_as_long_as_stated_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
+    widths = {"feature_widths": (3, 2, 4)}
+    found = read(tmp_path, conditional=CONVOLUTIONAL | widths)["conditional"]
+    assert found.feature_steps == DEFAULT_FEATURE_STEPS == 3000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_learning_rates_of_every_generator_can_fall(tmp_path: Path, kind: str) -> None:
+    found = read(tmp_path, **{kind: CONVOLUTIONAL | {"final_learning_rate": 0.25}})[kind]
+    assert found.final_learning_rate == 0.25
 
 
 def test_players_of_an_adversarial_generator_alternate_unless_told_otherwise(
@@ -171,6 +211,11 @@ def test_lists_comments_and_a_byte_order_mark_make_no_difference(tmp_path: Path)
         ("moving_average", 1, "a number from 0 up to, not including, 1"),
         ("latent_scale", 0, "a number above 0, at most 10"),
         ("latent_scale", None, "a number above 0, at most 10"),
+        ("final_learning_rate", 1, "a number from 0 up to, not including, 1"),
+        ("final_learning_rate", -0.1, "a number from 0 up to, not including, 1"),
+        ("final_learning_rate", None, "a number from 0 up to, not including, 1"),
+        ("final_learning_rate", "0.1", "a number from 0 up to, not including, 1"),
+        ("final_learning_rate", 1e999, "a number from 0 up to, not including, 1"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(
@@ -180,6 +225,82 @@ def test_a_wrong_value_is_named_with_what_would_be_right(
     message = refused(tmp_path, text)
     assert f"line 1, 'keras': {key!r} is " in message
     assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("class_size", 0, "a whole number from 1 to 4,096"),
+        ("class_size", 4097, "a whole number from 1 to 4,096"),
+        ("class_size", 4.0, "a whole number from 1 to 4,096"),
+        ("class_size", True, "a whole number from 1 to 4,096"),
+        ("class_size", None, "a whole number from 1 to 4,096"),
+        ("feature_widths", (), "one to eight whole numbers"),
+        ("feature_widths", 8, "one to eight whole numbers"),
+        ("feature_widths", None, "one to eight whole numbers"),
+        ("feature_widths", (8, 8, 0), "from 1 to 4,096"),
+        ("feature_widths", (8, 8, 4097), "from 1 to 4,096"),
+        ("feature_widths", (8, 8, "8"), "from 1 to 4,096"),
+        ("feature_steps", 0, "a whole number from 1 to 10,000,000"),
+        ("feature_steps", 10_000_001, "a whole number from 1 to 10,000,000"),
+        ("feature_steps", 1.5, "a whole number from 1 to 10,000,000"),
+        ("feature_steps", None, "a whole number from 1 to 10,000,000"),
+        ("network", "dense", "'convolutional', 'mlp'"),
+        ("final_learning_rate", 2, "a number from 0 up to, not including, 1"),
+    ],
+)
+def test_a_wrong_value_of_a_generator_of_all_characters_is_named(
+    tmp_path: Path, key: str, value: Any, expected: str
+) -> None:
+    message = refused(tmp_path, repr({"conditional": CONDITIONAL | {key: value}}))
+    assert f"line 1, 'conditional': {key!r} is " in message
+    assert expected in message
+
+
+@pytest.mark.parametrize("kind", CHARACTER_KINDS)
+@pytest.mark.parametrize(
+    ("key", "value"), [("class_size", 4), ("feature_widths", (3, 2, 4)), ("feature_steps", 7)]
+)
+def test_keys_of_a_generator_of_all_characters_fit_no_other(
+    tmp_path: Path, kind: str, key: str, value: Any
+) -> None:
+    assert key in OWN_KEYS["conditional"]
+    message = refused(tmp_path, repr({kind: CONVOLUTIONAL | {key: value}}))
+    assert f"line 1, {kind!r}: {key!r} belongs to 'conditional' alone" in message
+
+
+def test_an_adversarial_optimizer_does_not_fit_a_generator_of_all_characters(
+    tmp_path: Path,
+) -> None:
+    given_settings = CONDITIONAL | {"adversarial_optimizer": {"type": "alternating"}}
+    message = refused(tmp_path, repr({"conditional": given_settings}))
+    assert "'adversarial_optimizer' belongs to 'keras_adversarial' alone" in message
+
+
+def test_a_generator_of_all_characters_has_convolutions(tmp_path: Path) -> None:
+    message = refused(tmp_path, repr({"conditional": dict(GOOD)}))
+    assert "line 1, 'conditional': 'network' is 'mlp', but 'conditional' has" in message
+    assert "'convolutional' networks alone" in message
+
+
+@pytest.mark.parametrize("widths", [(8,), (8, 8), (8, 8, 8, 8)])
+def test_a_network_that_reads_has_three_widths(tmp_path: Path, widths: Any) -> None:
+    message = refused(tmp_path, repr({"conditional": CONDITIONAL | {"feature_widths": widths}}))
+    assert f"'feature_widths' is {widths}, but there are three: at 28x28, 14x14 and 7x7" in message
+
+
+def test_steps_of_a_network_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    message = refused(tmp_path, repr({"conditional": CONVOLUTIONAL | {"feature_steps": 7}}))
+    assert "'feature_steps' says nothing without 'feature_widths'" in message
+
+
+def test_what_does_not_fit_a_generator_of_all_characters_is_listed_at_once(tmp_path: Path) -> None:
+    changes = {"loss": "wasserstein", "feature_widths": (8,), "generator_widths": (8,)}
+    strategy = {"adversarial_optimizer": {"type": "alternating"}}
+    message = refused(tmp_path, repr({"conditional": CONDITIONAL | changes | strategy}))
+    assert "has 4 problems:" in message
+    message = refused(tmp_path, repr({"conditional": GOOD | {"feature_steps": 7}}))
+    assert "has 2 problems:" in message
 
 
 @pytest.mark.parametrize("key", GOOD)
@@ -229,7 +350,8 @@ def test_an_adversarial_optimizer_does_not_fit_the_plain_generator(tmp_path: Pat
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_wasserstein_needs_a_gradient_penalty(tmp_path: Path, kind: str) -> None:
-    without = GOOD | {"loss": "wasserstein"}
+    good = CONDITIONAL if kind == "conditional" else GOOD
+    without = good | {"loss": "wasserstein"}
     for changes in ({}, {"gradient_penalty": 0}, {"gradient_penalty": 0.0}):
         message = refused(tmp_path, repr({kind: without | changes}))
         assert "'wasserstein' needs a 'gradient_penalty' above 0" in message
@@ -370,10 +492,33 @@ def with_widths(network: str, latent_size: int, widths: tuple[int, ...]) -> GanS
 def test_the_number_of_weights_is_that_of_the_real_network(
     network: str, latent_size: int, widths: tuple[int, ...]
 ) -> None:
-    from gan.training import build_generator, flat_weights
+    from gan.drawing import build_generator, flat_weights
 
     shape = with_widths(network, latent_size, widths)
     assert flat_weights(build_generator(shape)).shape == (weight_count(shape),)
+
+
+@pytest.mark.parametrize(
+    ("latent_size", "widths", "class_size", "classes"),
+    [
+        (1, (1, 1, 1), 1, 2),
+        (4, (4, 3, 2), 5, 3),
+        (7, (2, 5, 3), 1, 10),
+        (3, (5, 2, 4), None, 47),
+        (64, (128, 64, 32), 64, 37),
+    ],
+)
+def test_the_number_of_weights_of_all_characters_is_that_of_the_real_network(
+    latent_size: int, widths: tuple[int, ...], class_size: int | None, classes: int
+) -> None:
+    from gan.drawing import build_generator, flat_weights
+
+    shape = replace(with_widths("convolutional", latent_size, widths), class_size=class_size)
+    network = build_generator(shape, classes)
+    assert flat_weights(network).shape == (weight_count(shape, classes),)
+    assert weight_count(shape, classes + 1) - weight_count(shape, classes) == (
+        class_size or latent_size
+    )
 
 
 # ------------------------------------------------------------------------- round trips
@@ -399,8 +544,10 @@ strategies = st.builds(
 def all_settings(draw: st.DrawFn) -> tuple[str, GanSettings]:
     """A generator's name with settings that fit it."""
     kind = draw(st.sampled_from(KINDS))
-    network = draw(st.sampled_from(gan.settings.NETWORKS))
+    of_all = kind == "conditional"
+    network = "convolutional" if of_all else draw(st.sampled_from(gan.settings.NETWORKS))
     three = st.tuples(*[st.integers(1, 4096)] * 3)
+    reads = of_all and draw(st.booleans())
     loss = draw(st.sampled_from(LOSSES))
     needed = loss == "wasserstein"
     return kind, GanSettings(
@@ -417,7 +564,11 @@ def all_settings(draw: st.DrawFn) -> tuple[str, GanSettings]:
         spectral_normalization=draw(st.booleans()),
         moving_average=draw(share),
         latent_scale=draw(rate),
+        final_learning_rate=draw(st.none() | share),
         adversarial_optimizer=draw(strategies) if kind == "keras_adversarial" else None,
+        class_size=draw(st.integers(1, 4096)) if of_all else None,
+        feature_widths=draw(three) if reads else None,
+        feature_steps=draw(st.integers(1, 10_000_000)) if reads else None,
     )
 
 
@@ -443,6 +594,8 @@ def test_the_spread_of_latent_vectors_is_no_matter_of_training() -> None:
     assert same_training(one, replace(one, latent_scale=0.5))
     others: list[Any] = [{"steps": 7}, {"latent_size": 5}, {"generator_widths": (9,)}]
     others += [{"moving_average": 0.9}, {"loss": "least_squares"}, {"gradient_penalty": 1.0}]
+    others += [{"final_learning_rate": 0.5}, {"class_size": 3}, {"feature_steps": 9}]
+    others += [{"feature_widths": (3, 2, 4)}]
     assert not any(same_training(one, replace(one, **changes)) for changes in others)
 
 
@@ -456,7 +609,8 @@ def either_error_or_settings(path: Path) -> None:
         assert str(path) in str(error)
         return
     assert found and set(found) <= set(KINDS)
-    assert all(weight_count(one) > 0 for one in found.values())
+    for kind, one in found.items():
+        assert weight_count(one, 2 if kind == "conditional" else None) > 0
 
 
 @same_folder
@@ -482,6 +636,7 @@ literals = st.recursive(
         st.floats(allow_nan=False, allow_infinity=False),
         st.text(max_size=5),
         st.sampled_from([*GOOD, *GOOD.values(), "type", "adversarial_optimizer", *STRATEGIES]),
+        st.sampled_from([*CONDITIONAL, *CONDITIONAL.values()]),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
@@ -495,15 +650,25 @@ literals = st.recursive(
 @same_folder
 @given(
     st.sampled_from([*KINDS, "torch"]),
-    st.dictionaries(st.sampled_from([*GOOD, "adversarial_optimizer", "more"]), literals),
+    st.dictionaries(
+        st.sampled_from([*CONDITIONAL, "final_learning_rate", "adversarial_optimizer", "more"]),
+        literals,
+    ),
 )
 def test_any_values_are_good_settings_or_problems(
     tmp_path: Path, kind: str, values: dict[str, Any]
 ) -> None:
-    either_error_or_settings(written(tmp_path, repr({kind: dict(GOOD) | values})))
+    good = CONDITIONAL if kind == "conditional" else GOOD
+    either_error_or_settings(written(tmp_path, repr({kind: good | values})))
 
 
-GOOD_TEXT = repr({"keras": dict(GOOD), "keras_adversarial": dict(CONVOLUTIONAL)})
+GOOD_TEXT = repr(
+    {
+        "keras": dict(GOOD),
+        "keras_adversarial": dict(CONVOLUTIONAL),
+        "conditional": dict(CONDITIONAL),
+    }
+)
 
 
 @same_folder

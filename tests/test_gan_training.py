@@ -12,22 +12,12 @@ import numpy.typing as npt
 import pytest
 from rich.console import Console
 
+from gan.course import TrainedGan
+from gan.drawing import build_generator, draw, draw_latent, flat_weights, set_flat_weights
+from gan.games import STEPS_A_CALL, adversarial_gan, make_strategy
+from gan.progress import FeatureProgress, GanProgress
 from gan.settings import STRATEGIES, GanSettings, Strategy, weight_count
-from gan.training import (
-    PREVIEW_IMAGES,
-    PREVIEWS,
-    STEPS_A_CALL,
-    GanProgress,
-    TrainedGan,
-    adversarial_gan,
-    build_generator,
-    draw,
-    draw_latent,
-    flat_weights,
-    make_strategy,
-    set_flat_weights,
-    train_generator,
-)
+from gan.training import PREVIEW_IMAGES, PREVIEWS, train_generator
 from gan_view import PREVIEWS_SHOWN, make_gan_view, progress_line
 
 Images = npt.NDArray[np.uint8]
@@ -290,6 +280,42 @@ def test_a_line_keeps_its_places_while_the_numbers_change() -> None:
     line = progress_line(progress(25))
     assert line == "step   25/1800 discriminator loss   1.250 generator loss -12.500 1:01 left"
     assert len({len(progress_line(progress(step))) for step in (1, 22, 333, 1800)}) == 1
+
+
+def reading(step: int, steps: int = 6000) -> FeatureProgress:
+    return FeatureProgress(step, steps, 2.5 if step % 2 else 0.125, step / steps, 61.0)
+
+
+def test_a_line_while_a_network_learns_to_read_keeps_its_places_too() -> None:
+    line = progress_line(reading(20))
+    assert line == "learning to read, step   20/6000 loss   0.125 accuracy  0.33% 1:01 left"
+    assert len({len(progress_line(reading(step))) for step in (1, 22, 333, 6000)}) == 1
+
+
+def test_a_pipe_gets_a_line_for_each_tenth_of_both(capsys: pytest.CaptureFixture[str]) -> None:
+    with make_gan_view(Console(file=io.StringIO(), force_terminal=False)) as show:
+        for step in range(20, 6001, 20):
+            show(reading(step))
+        for step in range(25, 1801, 25):
+            show(progress(step))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20
+    assert lines[0].startswith("  learning to read, step  600/6000 ")
+    assert lines[9].startswith("  learning to read, step 6000/6000 ")
+    assert lines[10].startswith("  step  200/1800 ") and lines[19].startswith("  step 1800/1800 ")
+
+
+def test_a_terminal_gets_a_bar_while_a_network_learns_to_read() -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=120, height=40, color_system=None)
+    with make_gan_view(console) as show:
+        for step in range(600, 6001, 600):
+            show(reading(step))
+        show(progress(900, preview=np.full((16, 28, 28), 255, np.uint8)))
+    text = written.getvalue()
+    assert "learning to read, step 6000/6000" in text and "100.00%" in text
+    assert text.rindex("learning to read") < text.rindex("step  900/1800")
+    assert "Step 900:" in text and "Step 6000:" not in text
 
 
 def test_a_pipe_gets_a_line_for_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:

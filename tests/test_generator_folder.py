@@ -26,9 +26,12 @@ from generator_folder import (
     CharacterGenerator,
     ImagesLearnt,
     code_point,
+    drawers_of,
+    key_of,
     load_generators,
     save_generator,
 )
+from tests.conditional import PLAIN, READING, many
 
 Change = Callable[[dict[str, Any]], None]
 KIND = "keras"
@@ -53,7 +56,7 @@ def made(character: str, seed: int = 1, **changes: Any) -> CharacterGenerator:
     """A generator with random weights."""
     weights = np.random.default_rng([seed, *map(ord, character)]).standard_normal(COUNT)
     values: dict[str, Any] = {
-        "character": character,
+        "characters": (character,),
         "settings": SETTINGS,
         "steps": 6,
         "seconds": 1.5,
@@ -92,8 +95,8 @@ def same(one: CharacterGenerator, other: CharacterGenerator) -> bool:
 
 def holds(folder: Path, *generators: CharacterGenerator) -> bool:
     loaded = load_generators(folder, KIND)
-    return sorted(loaded) == sorted(given.character for given in generators) and all(
-        same(loaded[given.character], given) for given in generators
+    return sorted(loaded) == sorted(given.characters for given in generators) and all(
+        same(loaded[given.characters], given) for given in generators
     )
 
 
@@ -152,7 +155,7 @@ def test_every_setting_is_read_back(tmp_path: Path) -> None:
         steps=0,
     )
     save_generator(tmp_path / "new", "keras_adversarial", given)
-    assert same(load_generators(tmp_path / "new", "keras_adversarial")["A"], given)
+    assert same(load_generators(tmp_path / "new", "keras_adversarial")[("A",)], given)
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
@@ -441,8 +444,8 @@ def test_any_damaged_byte_is_refused_or_harmless(
         assert not unchanged and len(str(error)) < 1000
         return
     assert unchanged or name == FILE_NAME
-    assert all(found.weights.tobytes() == made(found.character).weights.tobytes()
-               for found in loaded.values() if found.character in "AB")  # fmt: skip
+    assert all(found.weights.tobytes() == made(found.characters[0]).weights.tobytes()
+               for found in loaded.values() if found.characters[0] in "AB")  # fmt: skip
 
 
 # ------------------------------------------------------------------------- hostile weights
@@ -504,7 +507,7 @@ def test_hostile_weights_are_refused(folder: Path, name: str) -> None:
 def test_the_hostile_files_fail_for_their_own_reason(folder: Path) -> None:
     """A plain row of numbers in their place loads."""
     with_weights(folder, npy(np.ones(COUNT, np.float16)))
-    assert load_generators(folder, KIND)["A"].weights.sum() == COUNT
+    assert load_generators(folder, KIND)[("A",)].weights.sum() == COUNT
 
 
 class Touching:
@@ -671,3 +674,215 @@ def test_what_lies_where_a_part_file_goes_is_never_written_through(
     assert victim.read_text() == "mine"
     assert not (folder / FILE_NAME).is_symlink() and not part.exists()
     assert holds(folder, made("A"), made("B"), made("C"))
+
+
+# ------------------------------------------------------------------------- many characters
+
+ABC = key_of(("A", "B", "C"))
+
+
+@pytest.fixture(scope="session")
+def saved_many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with generators of A, B and C together and of A and D; not to be changed."""
+    folder = tmp_path_factory.mktemp("generators") / "conditional"
+    for characters in ("ABC", "AD"):
+        save_generator(folder, "conditional", many(characters))
+    return folder
+
+
+@pytest.fixture
+def folder_of_many(saved_many: Path, tmp_path: Path) -> Path:
+    """A copy of the saved generators of many characters that may be changed."""
+    return Path(shutil.copytree(saved_many, tmp_path / "conditional"))
+
+
+def holds_many(folder: Path, *generators: CharacterGenerator) -> bool:
+    loaded = load_generators(folder, "conditional")
+    return sorted(loaded) == sorted(given.characters for given in generators) and all(
+        same(loaded[given.characters], given) for given in generators
+    )
+
+
+def test_generators_of_many_characters_are_read_back_to_the_last_bit(saved_many: Path) -> None:
+    assert holds_many(saved_many, many("ABC"), many("AD"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": READING},
+        {"settings": dataclasses.replace(READING, final_learning_rate=0.25, class_size=7)},
+        {"settings": dataclasses.replace(PLAIN, latent_scale=0.5), "steps": 0, "quality": {}},
+    ],
+)
+def test_every_setting_of_many_characters_is_read_back(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    given = many("ZYX", **changes)
+    save_generator(tmp_path / "new", "conditional", given)
+    assert holds_many(tmp_path / "new", given)
+
+
+def test_characters_stay_in_the_order_of_their_labels(tmp_path: Path) -> None:
+    given = many("bäA \u3042'")
+    save_generator(tmp_path / "new", "conditional", given)
+    (found,) = load_generators(tmp_path / "new", "conditional").values()
+    assert found.characters == ("b", "ä", "A", " ", "\u3042", "'")
+
+
+def test_a_generator_is_keyed_by_all_its_characters_in_their_order() -> None:
+    assert key_of(("A",)) == "U+0041"
+    keys = {key_of(tuple(characters)) for characters in ("AB", "BA", "ABC", "Ab", "AC")}
+    keys |= {key_of(("AB", "C")), key_of(("A", "BC")), key_of(("AB",))}
+    assert len(keys) == 8
+    assert all(len(key) <= 20 for key in keys) and key_of(tuple("ABC")).startswith("3-")
+    assert key_of(tuple("ABC")) == key_of(("A", "B", "C"))
+
+
+def test_saving_one_of_many_characters_keeps_the_others(folder_of_many: Path) -> None:
+    save_generator(folder_of_many, "conditional", many("ABC", seed=2))
+    assert holds_many(folder_of_many, many("ABC", seed=2), many("AD"))
+    save_generator(folder_of_many, "conditional", many("CBA"))
+    assert holds_many(folder_of_many, many("ABC", seed=2), many("AD"), many("CBA"))
+    assert len(list(folder_of_many.iterdir())) == 4
+
+
+def test_a_folder_of_many_characters_is_for_nothing_else(folder_of_many: Path) -> None:
+    assert "made for 'conditional', not 'keras'" in refusal(folder_of_many, "keras")
+    with pytest.raises(CollectionError):
+        save_generator(folder_of_many, "keras", made("A"))
+    assert holds_many(folder_of_many, many("ABC"), many("AD"))
+
+
+def one_of_many(**values: Any) -> Change:
+    return lambda document: document["generators"][ABC].update(values)
+
+
+def settings_of_many(**values: Any) -> Change:
+    return lambda document: document["generators"][ABC]["settings"].update(values)
+
+
+def moved(to: str) -> Change:
+    def change(document: dict[str, Any]) -> None:
+        document["generators"][to] = document["generators"].pop(ABC)
+
+    return change
+
+
+CHANGES_OF_MANY: dict[str, Change] = {
+    "characters missing": lambda d: d["generators"][ABC].pop("characters"),
+    "characters null": one_of_many(characters=None),
+    "characters none": one_of_many(characters=[]),
+    "characters one": one_of_many(characters=["A"]),
+    "characters repeated": one_of_many(characters=["A", "B", "A"]),
+    "characters a text": one_of_many(characters="ABC"),
+    "characters a dictionary": one_of_many(characters={"A": 1, "B": 2, "C": 3}),
+    "characters numbers": one_of_many(characters=[1, 2, 3]),
+    "characters with null": one_of_many(characters=["A", "B", None]),
+    "characters with nothing": one_of_many(characters=["A", "B", ""]),
+    "characters with an escape": one_of_many(characters=["A", "B", "\x1b[2J"]),
+    "characters with a newline": one_of_many(characters=["A", "B", "\n"]),
+    "characters with half of one": one_of_many(characters=["A", "B", "\ud800"]),
+    "characters long": one_of_many(characters=["A", "B", "C" * 1001]),
+    "characters deep": one_of_many(characters=deep(900)),
+    "characters with a deep one": one_of_many(characters=["A", "B", deep(900)]),
+    "characters too many": one_of_many(characters=["A"] * 70_001),
+    "characters thousands of others": one_of_many(
+        characters=[chr(n) for n in range(0x4E00, 0x9000)]
+    ),
+    "characters in another order": one_of_many(characters=["A", "C", "B"]),
+    "characters others": one_of_many(characters=["A", "B", "D"]),
+    "characters fewer": one_of_many(characters=["A", "B"]),
+    "character instead": one_of_many(character="A", characters=None),
+    "under the key of one": moved("U+0041"),
+    "under a key of others": moved("3-0123456789abcdef"),
+    "under a key in capitals": moved(ABC.upper()),
+    "under an empty key": moved(""),
+    "under the other's key": moved(key_of(("A", "D"))),
+    "settings of one character": settings_of_many(adversarial_optimizer={"type": "alternating"}),
+    "settings of dense layers": settings_of_many(network="mlp"),
+    "class size another": settings_of_many(class_size=4),
+    "class size none": settings_of_many(class_size=0),
+    "class size huge": settings_of_many(class_size=HUGE),
+    "class size missing": lambda d: d["generators"][ABC]["settings"].pop("class_size"),
+    "latent size another": settings_of_many(latent_size=5),
+    "latent size of thousands": settings_of_many(latent_size=4096, generator_widths=[4096] * 3),
+    "feature widths two": settings_of_many(feature_widths=[2, 2]),
+    "feature steps alone": settings_of_many(feature_steps=5),
+    "weights of the other": lambda d: d["generators"][ABC].update(
+        weights=d["generators"][key_of(("A", "D"))]["weights"]
+    ),
+    "weights missing": lambda d: d["generators"][ABC].pop("weights"),
+    "kind of one character": top(kind="keras"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES_OF_MANY)
+def test_a_changed_document_of_many_characters_is_refused(folder_of_many: Path, name: str) -> None:
+    changed(folder_of_many, CHANGES_OF_MANY[name])
+    message = refusal(folder_of_many, "conditional")
+    assert message.isprintable()
+
+
+def test_the_refusal_says_what_is_wrong_with_the_characters(folder_of_many: Path) -> None:
+    changed(folder_of_many, CHANGES_OF_MANY["characters repeated"])
+    assert f"{ABC}: a character is in it twice" in refusal(folder_of_many, "conditional")
+    changed(folder_of_many, CHANGES_OF_MANY["characters one"])
+    assert "'characters' is not a list of 2 to 70,000" in refusal(folder_of_many, "conditional")
+    changed(folder_of_many, CHANGES_OF_MANY["characters others"])
+    # Weights fit as before, so that the key alone tells that they belong to others.
+    assert "its characters are 'A', 'B', 'D'" in refusal(folder_of_many, "conditional")
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_weights_for_another_number_of_characters_are_refused(tmp_path: Path, change: int) -> None:
+    count = weight_count(PLAIN, 3 + change)
+    damaged = many("ABC", weights=np.zeros(count, np.float16))
+    save_generator(tmp_path / "new", "conditional", damaged)
+    message = refusal(tmp_path / "new", "conditional")
+    assert ABC in message or ".weights.npy" in message
+
+
+def test_a_damaged_folder_of_many_characters_is_not_saved_into(folder_of_many: Path) -> None:
+    changed(folder_of_many, CHANGES_OF_MANY["characters repeated"])
+    before = content_of(folder_of_many)
+    with pytest.raises(CollectionError):
+        save_generator(folder_of_many, "conditional", many("XY"))
+    assert content_of(folder_of_many) == before
+
+
+# ------------------------------------------------------------------------- what draws what
+
+
+def drawing(classes: str, *known: str) -> dict[str, str]:
+    """The characters of the generator that draws each class, out of generators of these."""
+    generators = {tuple(one): many(one) if len(one) > 1 else made(one) for one in known}
+    found = drawers_of(generators, tuple(classes))
+    return {character: "".join(drawer.characters) for character, drawer in found.items()}
+
+
+def test_generators_of_one_character_draw_that_character_alone() -> None:
+    assert drawing("ABC", "A", "C", "D") == {"A": "A", "C": "C"}
+    assert drawing("ABC") == {}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_generator_of_the_very_classes_is_preferred(order: int) -> None:
+    known = ["ABCD", "AB", "ABC", "ABX"][::order]
+    assert drawing("ABC", *known) == dict.fromkeys("ABC", "ABC")
+    known = ["CBA", "ABC", "BAC"][::order]
+    assert drawing("ABC", *known) == dict.fromkeys("ABC", "ABC"), "in the very order too"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_generators_that_know_more_the_smallest_is_preferred(order: int) -> None:
+    known = ["ABCDEF", "DCBA", "ABCDE"][::order]
+    assert drawing("ABC", *known) == dict.fromkeys("ABC", "DCBA")
+
+
+def test_a_generator_that_does_not_know_every_class_draws_none() -> None:
+    assert drawing("ABC", "AB", "ABD", "abc") == {}
+
+
+def test_only_classes_of_the_data_set_are_drawn() -> None:
+    assert drawing("BD", "ABCD") == {"B": "ABCD", "D": "ABCD"}

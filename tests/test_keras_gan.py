@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from gan.conditional_networks import build_discriminator, build_generator
+from gan.features import build_feature_network
 from gan.keras_gan import GAN
 from gan.losses import LOSSES, NON_SATURATING
 from tests.games import gan_step, tiny_image_networks
@@ -169,6 +171,101 @@ def test_a_saved_training_goes_on_as_if_never_interrupted(
     for one, other in zip(all_weights(first), all_weights(second), strict=True):
         np.testing.assert_array_equal(one, other)
     found = fit(second, pictures[16:])
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(values, rel=1e-5)
+    for one, other in zip(all_weights(whole), all_weights(second), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+
+
+# ------------------------------------------------------------------------- with labels
+
+
+def make_labelled_gan(*, reads: bool = False, **options: Any) -> GAN:
+    """A game of three classes; its discriminator may look through another network."""
+    keras.utils.set_random_seed(3)
+    features = build_feature_network(3, (3, 2, 2)).layers_seen if reads else None
+    generator = build_generator(4, 3, 3, (4, 3, 2))
+    model = GAN(generator, build_discriminator(3, (2, 2), features), seed=4)
+    model.compile(
+        keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01), NON_SATURATING, **options
+    )
+    return model
+
+
+def labels(count: int) -> np.ndarray:
+    return (np.arange(count) % 3).astype(np.int32)
+
+
+def fit_labelled(model: GAN, pictures: np.ndarray, shift: int = 0) -> dict[str, Any]:
+    history: dict[str, Any] = model.fit(
+        pictures, (labels(len(pictures)) + shift) % 3, batch_size=4, shuffle=False, verbose=0
+    ).history
+    return history
+
+
+@pytest.mark.parametrize(
+    ("reads", "penalty", "between"),
+    [(False, 0.0, False), (True, 2.0, False), (False, 2.0, True)],
+)
+def test_a_step_with_labels_moves_both_networks_and_reports_both_losses(
+    reads: bool, penalty: float, between: bool
+) -> None:
+    model = make_labelled_gan(reads=reads, gradient_penalty=penalty, slope_between=between)
+    networks = (model.generator, model.discriminator, model.averaged_generator)
+
+    def weights_now() -> list[list[np.ndarray]]:
+        return [
+            [np.array(ops.convert_to_numpy(weight)) for weight in network.trainable_weights]
+            for network in networks
+        ]
+
+    before = weights_now()
+    history = fit_labelled(model, images(4))
+    for olds, news in zip(before, weights_now(), strict=True):
+        assert all((old != new).any() for old, new in zip(olds, news, strict=True))
+    assert set(history) == {"discriminator_loss", "generator_loss"}
+    assert np.isfinite(list(history.values())).all()
+
+
+def test_a_model_draws_the_classes_that_it_is_told() -> None:
+    model = make_labelled_gan()
+    latent = np.repeat(np.random.default_rng(2).normal(0, 1, (1, 4)).astype("float32"), 3, axis=0)
+    drawn = ops.convert_to_numpy(model([latent, labels(3)]))
+    assert drawn.shape == (3, 28, 28, 1)
+    assert len({image.tobytes() for image in drawn}) == 3
+
+
+def test_labels_make_a_difference_to_the_training() -> None:
+    """The same images, latent vectors and first weights, under other labels."""
+    one, same, other = (make_labelled_gan() for _ in range(3))
+    for model, shift in ((one, 0), (same, 0), (other, 1)):
+        fit_labelled(model, images(8), shift)
+    for first, second in zip(all_weights(one), all_weights(same), strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
+    assert not all(
+        np.allclose(first, second, rtol=1e-5, atol=1e-6)
+        for first, second in zip(all_weights(one), all_weights(other), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("penalty", "between"), [(0.0, False), (2.0, True)], ids=["plain", "between"]
+)
+def test_a_saved_training_with_labels_goes_on_as_if_never_interrupted(
+    penalty: float, between: bool, tmp_path: Path
+) -> None:
+    whole, first, second = (
+        make_labelled_gan(gradient_penalty=penalty, slope_between=between) for _ in range(3)
+    )
+    pictures = images(16)
+    fit_labelled(whole, pictures[:8])
+    expected = fit_labelled(whole, pictures[8:])
+    fit_labelled(first, pictures[:8])
+    first.save_weights(tmp_path / "gan.weights.h5")
+    second.load_weights(tmp_path / "gan.weights.h5")
+    for one, other in zip(all_weights(first), all_weights(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+    found = fit_labelled(second, pictures[8:])
     for name, values in expected.items():
         assert found[name] == pytest.approx(values, rel=1e-5)
     for one, other in zip(all_weights(whole), all_weights(second), strict=True):

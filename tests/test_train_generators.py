@@ -13,13 +13,16 @@ import numpy.typing as npt
 import pytest
 
 import data_parser
+import gan.games
 import gan.training
 import train_generators
 from data_parser import DataSet
 from errors import UserError
+from gan.course import Course, TrainedGan, load_checkpoint, save_checkpoint
 from gan.settings import GanSettings, settings_to_json, weight_count
-from gan.training import TrainedGan
-from generator_folder import CharacterGenerator, load_generators
+from generator_folder import CharacterGenerator, load_generators, save_generator
+from tests.conditional import KIND, PLAIN, READING, Labels, many
+from tests.stored import by_character
 from trained_generators import images_learnt
 
 Images = npt.NDArray[np.uint8]
@@ -121,7 +124,7 @@ def run(letters: Path, settings_file: Path, tmp_path: Path, monkeypatch: pytest.
 
 
 def kept(tmp_path: Path) -> dict[str, CharacterGenerator]:
-    return load_generators(tmp_path / "out", "keras")
+    return by_character(tmp_path / "out", "keras")
 
 
 def train_rows(letters: Path, character: str) -> Images:
@@ -144,9 +147,9 @@ def test_the_program_trains_in_workers_and_passes_over_what_it_has(
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0] == "B" and done.stdout.endswith(" s\n")
+    assert done.stdout.split()[0] == "'B'" and done.stdout.endswith(" s\n")
     (generator,) = kept(tmp_path).values()
-    assert (generator.character, generator.settings, generator.seed) == ("B", TINY, 5)
+    assert (generator.characters, generator.settings, generator.seed) == (("B",), TINY, 5)
     assert generator.steps == 3 and np.isfinite(generator.weights).all()
     assert generator.data == images_learnt(
         train_rows(letters, "B"), "letters.mat", "all train rows"
@@ -161,7 +164,7 @@ def test_all_letters_are_trained_where_none_is_named(
 ) -> None:
     run()
     assert list(kept(tmp_path)) == ["A", "B", "C"]
-    assert sorted(capsys.readouterr().out.splitlines()) == ["A 3 s", "B 3 s", "C 3 s"]
+    assert sorted(capsys.readouterr().out.splitlines()) == ["'A' 3 s", "'B' 3 s", "'C' 3 s"]
     for images, character in zip(fake.images, "ABC", strict=True):
         assert np.array_equal(images, train_rows(letters, character))
     run()
@@ -286,3 +289,232 @@ def test_wrong_arguments_get_the_usage(
     shown = capsys.readouterr()
     assert (shown.out + shown.err).startswith("usage: ")
     assert caught.value.code == (0 if arguments == ["--help"] else 2)
+
+
+# ------------------------------------------------------------------------- one for all
+
+OF_ALL = replace(PLAIN, steps=12)
+CHECKPOINT = "out-checkpoint.weights.h5"
+
+
+@pytest.fixture
+def mixed(make_data_set: Callable[..., DataSet], tmp_path: Path) -> Path:
+    """1, A and B with 16 train rows and 4 test rows each."""
+    data = make_data_set("1AB", 20)
+    path = tmp_path / "mixed.mat"
+    training = np.arange(len(data.labels)) % 5 != 0
+    data_parser.write_mat(
+        path,
+        data.images[training],
+        data.labels[training],
+        data.images[~training],
+        data.labels[~training],
+        data.classes,
+    )
+    return path
+
+
+@pytest.fixture
+def run_all(mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the program in this process for one generator of all characters."""
+    settings_file = tmp_path / "all.txt"
+    settings_file.write_text(repr({KIND: settings_to_json(OF_ALL)}))
+
+    def run_main(*arguments: object, folder: Path = tmp_path / "out") -> None:
+        given = ["--kind", KIND, "--settings", settings_file, "--folder", folder, *arguments]
+        command = ["train_generators.py", str(mixed), *map(str, given)]
+        monkeypatch.setattr(sys, "argv", command)
+        train_generators.main()
+
+    return run_main
+
+
+def of_all(tmp_path: Path) -> dict[str, CharacterGenerator]:
+    found = load_generators(tmp_path / "out", KIND)
+    return {"".join(characters): generator for characters, generator in found.items()}
+
+
+class FakeTrainingOfAll:
+    """Takes the place of the training of one generator for all characters."""
+
+    def __init__(self) -> None:
+        self.lessons: list[tuple[Images, Labels]] = []
+        self.checkpoints: list[Path | None] = []
+
+    def __call__(
+        self,
+        images: Images,
+        labels: Labels,
+        settings: GanSettings,
+        seed: int,
+        *,
+        show: Callable[[Any], None],
+        checkpoint: Path | None,
+    ) -> TrainedGan:
+        self.lessons.append((images, labels))
+        self.checkpoints.append(checkpoint)
+        count = weight_count(settings, int(labels.max()) + 1)
+        weights = np.random.default_rng([seed, len(self.lessons)]).uniform(0.1, 0.5, count)
+        course = Course(settings.steps, 3.0)
+        return course.finished(weights.astype(np.float16))
+
+
+@pytest.fixture
+def fake_of_all(monkeypatch: pytest.MonkeyPatch) -> FakeTrainingOfAll:
+    training = FakeTrainingOfAll()
+    monkeypatch.setattr(gan.training, "train_conditional_generator", training)
+    return training
+
+
+@pytest.mark.parametrize(
+    ("arguments", "characters"),
+    [
+        (["--keep-digits"], "1AB"),
+        ([], "AB"),
+        (["--keep-digits", "--characters", "B1"], "1B"),
+        (["--characters", "BA"], "AB"),
+    ],
+)
+def test_one_generator_learns_all_characters_that_are_asked_for(
+    run_all: Run,
+    fake_of_all: FakeTrainingOfAll,
+    mixed: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    characters: str,
+) -> None:
+    run_all(*arguments)
+    assert capsys.readouterr().out == f"{len(characters)} characters 3 s\n"
+    ((images, labels),) = fake_of_all.lessons
+    data = data_parser.read_labelled_images(mixed)
+    rows = np.flatnonzero(~data.in_test & np.isin(data.labels, [*map("1AB".index, characters)]))
+    assert np.array_equal(images, data.images[rows])
+    assert [characters[label] for label in labels] == [data.classes[n] for n in data.labels[rows]]
+    (generator,) = of_all(tmp_path).values()
+    assert generator.characters == tuple(characters)
+    assert generator.data == images_learnt(images, "mixed.mat", "all train rows")
+    run_all(*arguments)
+    assert len(fake_of_all.lessons) == 1, "a second run trains nothing"
+
+
+def test_generators_of_other_characters_stay_in_the_folder(
+    run_all: Run, fake_of_all: FakeTrainingOfAll, tmp_path: Path
+) -> None:
+    save_generator(tmp_path / "out", KIND, many("XY"))
+    run_all("--keep-digits")
+    run_all()
+    assert sorted(of_all(tmp_path)) == ["1AB", "AB", "XY"]
+
+
+def test_one_generator_of_all_is_really_trained(
+    run_all: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_file = tmp_path / "reading.txt"
+    settings_file.write_text(repr({KIND: settings_to_json(READING)}))
+    run_all("--keep-digits", "--seed", "5", "--settings", settings_file)
+    assert capsys.readouterr().out.startswith("3 characters ")
+    (generator,) = of_all(tmp_path).values()
+    assert (generator.characters, generator.settings) == (("1", "A", "B"), READING)
+    assert (generator.steps, generator.seed, generator.data.images) == (6, 5, 48)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The program is killed at its first checkpoint, after 4 of 12 steps."""
+    monkeypatch.setattr(gan.games, "STEPS_A_CALL", 2)
+    monkeypatch.setattr(gan.training, "CHECKPOINT_STEPS", 4)
+
+    def save_and_die(path: Path, model: Any, course: Course) -> None:
+        save_checkpoint(path, model, course)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gan.training, "save_checkpoint", save_and_die)
+    return monkeypatch
+
+
+def test_a_killed_training_of_all_goes_on_from_its_checkpoint(
+    run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_all("--keep-digits")
+    assert (tmp_path / CHECKPOINT).is_file() and of_all(tmp_path) == {}
+    went_on: list[int] = []
+
+    def note(path: Path, model: Any) -> Course:
+        course = load_checkpoint(path, model)
+        went_on.append(course.step)
+        return course
+
+    killed.setattr(gan.training, "load_checkpoint", note)
+    killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
+    run_all("--keep-digits")
+    assert went_on == [4]
+    (generator,) = of_all(tmp_path).values()
+    assert generator.steps == 12 and not (tmp_path / CHECKPOINT).exists()
+
+
+def test_a_checkpoint_of_another_lesson_is_not_gone_on_from(
+    run_all: Run, mixed: Path, tmp_path: Path, killed: pytest.MonkeyPatch
+) -> None:
+    """A and B are asked for after 1 and A were broken off: as many, but others."""
+    with pytest.raises(KeyboardInterrupt):
+        run_all("--keep-digits", "--characters", "1A")
+    killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
+    run_all("--characters", "AB")
+    after_another = of_all(tmp_path)["AB"]
+    run_all("--characters", "AB", folder=tmp_path / "new")
+    fresh = load_generators(tmp_path / "new", KIND)[("A", "B")]
+    assert after_another.weights.tobytes() == fresh.weights.tobytes()
+
+
+def test_a_checkpoint_of_other_settings_is_no_crash(
+    run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_all()
+    killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
+    other = replace(OF_ALL, generator_widths=(3, 3, 3))
+    (tmp_path / "other.txt").write_text(repr({KIND: settings_to_json(other)}))
+    try:
+        run_all("--settings", tmp_path / "other.txt")
+    except SystemExit as stopped:
+        assert isinstance(stopped.code, str)
+    else:
+        assert of_all(tmp_path)["AB"].settings == other
+
+
+def test_a_new_folder_in_a_new_folder_is_trained_into(
+    run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
+) -> None:
+    killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
+    run_all(folder=tmp_path / "new" / "out")
+    assert list(load_generators(tmp_path / "new" / "out", KIND)) == [("A", "B")]
+
+
+def test_a_character_without_an_image_to_learn_from_is_named(
+    run_all: Run, fake_of_all: FakeTrainingOfAll, mixed: Path, make_data_set: Callable[..., DataSet]
+) -> None:
+    data = make_data_set("AB", 20)
+    own = data.labels == 0
+    data_parser.write_mat(
+        mixed, data.images[own], data.labels[own], data.images[~own], data.labels[~own], "AB"
+    )
+    with pytest.raises(SystemExit) as caught:
+        run_all()
+    assert "mixed.mat has no image of 'B' to learn from" in str(caught.value.code)
+    assert fake_of_all.lessons == []
+
+
+def test_weights_that_grew_without_bound_are_one_sentence(
+    run_all: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def diverging(*arguments: Any, **options: Any) -> TrainedGan:
+        raise gan.training.GanDiverged("the weights grew")
+
+    monkeypatch.setattr(gan.training, "train_conditional_generator", diverging)
+    with pytest.raises(SystemExit) as caught:
+        run_all()
+    assert str(caught.value.code) == "2 characters: the weights grew"
+    assert not (tmp_path / "out").exists()

@@ -14,14 +14,23 @@ from PIL import Image
 import gan.training
 from data_parser import DataSet
 from errors import CollectionError, DataError, HyperparameterError, UserError
+from gan.course import TrainedGan
+from gan.drawing import draw as draw_with
+from gan.drawing import draw_latent
+from gan.progress import FeatureProgress, GanProgress, Progress
 from gan.settings import GanSettings, settings_to_json, weight_count
-from gan.training import GanDiverged, GanProgress, TrainedGan, draw_latent
-from generator_folder import CharacterGenerator, load_generators
-from image_generator import TrainedGenerator
+from gan.training import GanDiverged
+from generator_folder import CharacterGenerator, key_of, load_generators, save_generator
+from image_generator import TrainedGenerator, network_of
+from tests.conditional import KIND, PLAIN, READING, Labels, many
+from tests.stored import by_character
 from trained_generators import (
     MINIMUM_IMAGES,
+    MINIMUM_IMAGES_OF_MANY,
+    SECONDS_A_STEP,
     TrainedGenerators,
     images_learnt,
+    named,
     write_training_pictures,
 )
 from trainer_predictor import TrainerPredictor
@@ -151,17 +160,17 @@ def test_the_images_of_one_character_in_the_generator_split_are_learnt_from(
 ) -> None:
     train(kept, 1)
     assert np.array_equal(fake.images[0], rows_of(letters, 1))
-    learnt = load_generators(kept.folder("keras"), "keras")["B"].data
+    learnt = by_character(kept.folder("keras"), "keras")["B"].data
     assert learnt.fingerprint == hashlib.sha256(rows_of(letters, 1).tobytes()).hexdigest()
     assert (learnt.name, learnt.images) == ("letters.mat", 50)
     assert learnt.selection == "the generator split"
 
 
 def test_a_real_training_is_recorded(trained_root: Path, letters: DataSet) -> None:
-    found = load_generators(trained_root / "keras", "keras")
+    found = by_character(trained_root / "keras", "keras")
     assert list(found) == ["A", "B"]
     for class_index, (character, generator) in enumerate(found.items()):
-        assert (generator.character, generator.settings) == (character, TINY)
+        assert (generator.characters, generator.settings) == ((character,), TINY)
         assert (generator.steps, generator.seed) == (6, 3)
         assert generator.data == images_learnt(
             rows_of(letters, class_index), "letters.mat", "the generator split"
@@ -195,7 +204,7 @@ def test_what_was_trained_is_there_in_a_later_session(
 def test_each_kind_has_a_folder_of_its_own(kept: TrainedGenerators, fake: FakeTraining) -> None:
     one, other = train(kept), train(kept, kind="keras_adversarial")
     for kind, result in (("keras", one), ("keras_adversarial", other)):
-        folder = load_generators(kept.folder(kind), kind)
+        folder = by_character(kept.folder(kind), kind)
         assert folder["A"].weights.tobytes() == result.weights.tobytes()
     assert kept.folder("keras") != kept.folder("keras_adversarial")
 
@@ -203,7 +212,7 @@ def test_each_kind_has_a_folder_of_its_own(kept: TrainedGenerators, fake: FakeTr
 def test_training_again_replaces(kept: TrainedGenerators, fake: FakeTraining) -> None:
     train(kept)
     result = train(kept, settings=replace(TINY, generator_widths=(5, 3)))
-    for found in (kept.of("keras"), load_generators(kept.folder("keras"), "keras")):
+    for found in (kept.of("keras"), by_character(kept.folder("keras"), "keras")):
         assert list(found) == ["A"]
         assert found["A"].settings.generator_widths == (5, 3)
         assert found["A"].weights.tobytes() == result.weights.tobytes()
@@ -217,7 +226,7 @@ def test_a_training_that_diverges_leaves_what_was_there(
     fake.diverges = True
     with pytest.raises(UserError, match="the weights grew; nothing was kept"):
         train(kept)
-    for found in (kept.of("keras"), load_generators(kept.folder("keras"), "keras")):
+    for found in (kept.of("keras"), by_character(kept.folder("keras"), "keras")):
         assert found["A"].weights.tobytes() == result.weights.tobytes()
 
 
@@ -253,7 +262,7 @@ def test_a_plan_says_what_the_training_would_be(
     kept: TrainedGenerators, fake: FakeTraining
 ) -> None:
     plan = kept.plan("keras", 0, TINY)
-    assert (plan.character, plan.images, plan.steps) == ("A", 50, 6)
+    assert (plan.characters, plan.images, plan.steps) == (("A",), 50, 6)
     assert plan.seconds > 0
     train(kept)  # said to take 3 seconds for 6 steps
     assert kept.plan("keras", 1, replace(TINY, steps=60)).seconds == pytest.approx(30)
@@ -265,7 +274,7 @@ def test_a_plan_says_what_the_training_would_be(
 def a_generator(**changes: Any) -> CharacterGenerator:
     weights = np.random.default_rng(1).uniform(0.05, 0.5, weight_count(TINY)).astype(np.float16)
     values: dict[str, Any] = {
-        "character": "A",
+        "characters": ("A",),
         "settings": TINY,
         "steps": 6,
         "seconds": 1.0,
@@ -445,6 +454,35 @@ def test_a_session_trains_by_a_file_and_draws_at_once(
     assert before is not None and after is not None and not np.array_equal(before, after)
 
 
+def test_a_session_draws_what_it_trained_after_it_had_drawn_others(
+    letters: DataSet,
+    saved_collection: Path,
+    settings_file: Path,
+    fake: FakeTraining,
+    tmp_path: Path,
+) -> None:
+    session = TrainerPredictor(letters, seed=7, generator_root=tmp_path / "new")
+    session.load(saved_collection)
+    session.train_generator("keras", "A", settings_file)
+    session.predict("keras", "A")
+    session.train_generator("keras", "B", settings_file)
+    assert session.predict("keras", "B").asked == "B"
+    assert session.draw_each("keras", "AB", 2).characters == ("A", "B")
+
+
+def test_a_session_draws_with_its_latest_training(
+    letters: DataSet, settings_file: Path, fake: FakeTraining, tmp_path: Path
+) -> None:
+    session = TrainerPredictor(letters, seed=7, generator_root=tmp_path / "new")
+    session.train_generator("keras", "A", settings_file)
+    session.draw_each("keras", "A", 1)
+    session.train_generator("keras", "A", settings_file)
+    drawn = session.draw_each("keras", "A", 2).images[0]
+    later = TrainerPredictor(letters, seed=7, generator_root=tmp_path / "new")
+    later.draw_each("keras", "A", 1)
+    assert np.array_equal(later.draw_each("keras", "A", 2).images[0], drawn)
+
+
 # ------------------------------------------------------------------------- pictures
 
 
@@ -452,7 +490,7 @@ def test_pictures_of_a_training_are_a_png_a_gif_and_the_losses(
     fake: FakeTraining, tmp_path: Path
 ) -> None:
     trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
-    folder = write_training_pictures(trained, "keras", "A", tmp_path)
+    folder = write_training_pictures(trained, "keras", ("A",), tmp_path)
     assert folder == tmp_path / "keras-U+0041"
     assert sorted(path.name for path in folder.iterdir()) == [
         "losses.png",
@@ -470,11 +508,11 @@ def test_pictures_never_take_the_place_of_older_ones(fake: FakeTraining, tmp_pat
     trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
     (tmp_path / "keras-U+0041").mkdir()
     (tmp_path / "keras-U+0041-2").write_text("mine")
-    folder = write_training_pictures(trained, "keras", "A", tmp_path)
+    folder = write_training_pictures(trained, "keras", ("A",), tmp_path)
     assert folder.name == "keras-U+0041-3"
     assert list((tmp_path / "keras-U+0041").iterdir()) == []
     assert (tmp_path / "keras-U+0041-2").read_text() == "mine"
-    assert write_training_pictures(trained, "keras", "a", tmp_path).name == "keras-U+0061"
+    assert write_training_pictures(trained, "keras", ("a",), tmp_path).name == "keras-U+0061"
 
 
 def test_a_training_without_a_preview_has_its_losses_alone(
@@ -482,7 +520,7 @@ def test_a_training_without_a_preview_has_its_losses_alone(
 ) -> None:
     trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
     stopped = replace(trained, previews=trained.previews[:0], preview_steps=())
-    folder = write_training_pictures(stopped, "keras", "A", tmp_path)
+    folder = write_training_pictures(stopped, "keras", ("A",), tmp_path)
     assert [path.name for path in folder.iterdir()] == ["losses.png"]
 
 
@@ -492,4 +530,346 @@ def test_pictures_that_cannot_be_written_are_one_sentence(
     (tmp_path / "file").touch()
     trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
     with pytest.raises(UserError, match="cannot be written to"):
-        write_training_pictures(trained, "keras", "A", tmp_path / "file")
+        write_training_pictures(trained, "keras", ("A",), tmp_path / "file")
+
+
+def test_pictures_of_many_characters_have_a_short_name(fake: FakeTraining, tmp_path: Path) -> None:
+    trained = fake("keras", np.zeros((50, 28, 28), np.uint8), TINY, 1)
+    characters = tuple(map(chr, range(0x4E00, 0x5000)))
+    folder = write_training_pictures(trained, KIND, characters, tmp_path)
+    assert folder == tmp_path / f"conditional-{key_of(characters)}" and len(folder.name) < 40
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_characters_are_named_in_a_few_words() -> None:
+    assert [named(("A",)), named(("'",)), named(("A", "B"))] == ["'A'", '"\'"', "2 characters"]
+
+
+# ------------------------------------------------------------------------- one for all
+
+
+@pytest.fixture(scope="module")
+def alphabet(make_data_set: MakeDataSet) -> DataSet:
+    """A, B and C with just enough images for a generator of all."""
+    return make_data_set("ABC", 10 * MINIMUM_IMAGES_OF_MANY)
+
+
+class FakeTrainingOfAll:
+    """Takes the place of the training of one generator for all characters."""
+
+    def __init__(self) -> None:
+        self.lessons: list[tuple[Images, Labels]] = []
+        self.steps: int | None = None
+        self.diverges = False
+
+    def __call__(
+        self,
+        images: Images,
+        labels: Labels,
+        settings: GanSettings,
+        seed: int,
+        *,
+        show: Callable[[Progress], None] = lambda progress: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        checkpoint: Path | None = None,
+    ) -> TrainedGan:
+        assert checkpoint is None
+        if self.diverges:
+            raise GanDiverged("the weights grew")
+        self.lessons.append((images, labels))
+        random = np.random.default_rng([seed, len(self.lessons)])
+        count = weight_count(settings, int(labels.max()) + 1)
+        return TrainedGan(
+            weights=random.uniform(0.05, 0.5, count).astype(np.float16),
+            steps=settings.steps if self.steps is None else self.steps,
+            seconds=3.0,
+            losses=random.standard_normal((1, 3)),
+            previews=random.integers(0, 256, (1, 16, 28, 28), dtype=np.uint8),
+            preview_steps=(settings.steps,),
+        )
+
+
+@pytest.fixture
+def fake_of_all(monkeypatch: pytest.MonkeyPatch) -> FakeTrainingOfAll:
+    training = FakeTrainingOfAll()
+    monkeypatch.setattr(gan.training, "train_conditional_generator", training)
+    return training
+
+
+@pytest.fixture
+def kept_of_all(alphabet: DataSet, tmp_path: Path) -> TrainedGenerators:
+    return TrainedGenerators(alphabet, tmp_path / "generators", seed=3)
+
+
+def stored(generators: TrainedGenerators) -> dict[tuple[str, ...], CharacterGenerator]:
+    return load_generators(generators.folder(KIND), KIND)
+
+
+def train_all(generators: TrainedGenerators, settings: GanSettings = PLAIN) -> TrainedGan:
+    return train(generators, 0, settings, KIND)
+
+
+def test_a_plan_for_all_names_all_characters(
+    kept_of_all: TrainedGenerators, fake_of_all: FakeTrainingOfAll
+) -> None:
+    for class_index in (0, 2):
+        plan = kept_of_all.plan(KIND, class_index, PLAIN)
+        assert (plan.characters, plan.images, plan.steps) == (("A", "B", "C"), 30, 6)
+        assert plan.seconds == pytest.approx(6 * SECONDS_A_STEP[KIND])
+    assert kept_of_all.plan(KIND, 0, READING).seconds > 6 * SECONDS_A_STEP[KIND]
+    train_all(kept_of_all)  # said to take 3 seconds for 6 steps
+    assert kept_of_all.plan(KIND, 0, replace(PLAIN, steps=60)).seconds == pytest.approx(30)
+
+
+def test_too_few_images_of_one_character_refuse_a_training_of_all(
+    alphabet: DataSet, fake_of_all: FakeTrainingOfAll, tmp_path: Path
+) -> None:
+    rows = alphabet.splits.generator
+    missing = rows[alphabet.labels[rows] == 1][:1]
+    splits = replace(alphabet.splits, generator=np.setdiff1d(rows, missing))
+    generators = TrainedGenerators(replace(alphabet, splits=splits), tmp_path / "new", seed=3)
+    for ask in (lambda: generators.plan(KIND, 0, PLAIN), lambda: train_all(generators)):
+        with pytest.raises(UserError) as caught:
+            ask()
+        message = str(caught.value)
+        assert "there are 9 images of 'B' to learn from in the generator split" in message
+        assert "10 are needed" in message and "open one with 100 images of 'B'" in message
+    assert fake_of_all.lessons == [] and not generators.folder(KIND).exists()
+
+
+def test_one_generator_is_trained_and_kept_for_all(
+    kept_of_all: TrainedGenerators, fake_of_all: FakeTrainingOfAll, alphabet: DataSet
+) -> None:
+    result = train(kept_of_all, 2, PLAIN, KIND)
+    rows = alphabet.splits.generator
+    ((images, labels),) = fake_of_all.lessons
+    assert np.array_equal(images, alphabet.images[rows])
+    assert np.array_equal(labels, alphabet.labels[rows])
+    ((characters, generator),) = stored(kept_of_all).items()
+    assert characters == generator.characters == ("A", "B", "C")
+    assert generator.weights.tobytes() == result.weights.tobytes()
+    assert generator.data == images_learnt(images, "letters.mat", "the generator split")
+    found = kept_of_all.of(KIND)
+    assert list(found) == ["A", "B", "C"] and len(set(map(id, found.values()))) == 1
+
+
+def test_a_real_training_of_all_is_recorded_and_told(kept_of_all: TrainedGenerators) -> None:
+    told: list[Progress] = []
+    result = kept_of_all.train(KIND, 0, READING, show=told.append, should_stop=lambda: False)
+    assert [type(one) for one in told] == [FeatureProgress, GanProgress]
+    (generator,) = stored(kept_of_all).values()
+    assert (generator.settings, generator.steps, generator.seed) == (READING, 6, 3)
+    assert generator.weights.tobytes() == result.weights.tobytes()
+    assert {"keras", "tensorflow", "python"} <= set(generator.versions)
+
+
+def test_training_all_again_replaces(
+    kept_of_all: TrainedGenerators, fake_of_all: FakeTrainingOfAll
+) -> None:
+    train_all(kept_of_all)
+    result = train_all(kept_of_all, replace(PLAIN, generator_widths=(2, 2, 2)))
+    (generator,) = stored(kept_of_all).values()
+    assert generator.weights.tobytes() == result.weights.tobytes()
+    assert kept_of_all.of(KIND)["B"].settings.generator_widths == (2, 2, 2)
+    assert len(list(kept_of_all.folder(KIND).iterdir())) == 2
+
+
+def test_a_data_set_with_some_of_the_characters_uses_the_generator(
+    kept_of_all: TrainedGenerators,
+    fake_of_all: FakeTrainingOfAll,
+    make_data_set: MakeDataSet,
+    tmp_path: Path,
+) -> None:
+    train_all(kept_of_all)
+    for classes, found in (("AC", "AC"), ("CB", "CB"), ("CAB", "CAB"), ("AD", ""), ("ABCD", "")):
+        data_set = make_data_set(classes, 20)
+        later = TrainedGenerators(data_set, tmp_path / "generators", seed=3)
+        assert sorted(later.of(KIND)) == sorted(found)
+
+
+def test_generators_of_other_characters_live_side_by_side(
+    kept_of_all: TrainedGenerators,
+    fake_of_all: FakeTrainingOfAll,
+    make_data_set: MakeDataSet,
+    tmp_path: Path,
+) -> None:
+    one = train_all(kept_of_all)
+    other_data = make_data_set("AD", 10 * MINIMUM_IMAGES_OF_MANY)
+    generators = TrainedGenerators(other_data, tmp_path / "generators", seed=3)
+    other = train_all(generators)
+    found = stored(generators)
+    assert found[("A", "B", "C")].weights.tobytes() == one.weights.tobytes()
+    assert found[("A", "D")].weights.tobytes() == other.weights.tobytes()
+    assert {drawer.characters for drawer in generators.of(KIND).values()} == {("A", "D")}
+
+
+@pytest.mark.parametrize("failure", ["stopped", "diverged"])
+def test_a_training_of_all_that_learnt_nothing_leaves_what_was_there(
+    kept_of_all: TrainedGenerators, fake_of_all: FakeTrainingOfAll, failure: str
+) -> None:
+    result = train_all(kept_of_all)
+    fake_of_all.steps, fake_of_all.diverges = 0, failure == "diverged"
+    with pytest.raises(UserError, match="nothing was kept"):
+        train_all(kept_of_all, replace(PLAIN, generator_widths=(2, 2, 2)))
+    for found in (kept_of_all.of(KIND)["A"], *stored(kept_of_all).values()):
+        assert found.weights.tobytes() == result.weights.tobytes()
+        assert found.settings == PLAIN
+
+
+def test_stopped_before_anything_was_learnt_nothing_is_kept(
+    kept_of_all: TrainedGenerators,
+) -> None:
+    with pytest.raises(UserError, match="stopped before the generator learnt anything"):
+        kept_of_all.train(
+            KIND,
+            0,
+            replace(READING, feature_steps=10**6),
+            show=lambda progress: None,
+            should_stop=lambda: True,
+        )
+    assert kept_of_all.of(KIND) == {} and not kept_of_all.folder(KIND).exists()
+
+
+# ------------------------------------------------------------------------- drawing with one for all
+
+
+def drawer_of(classes: str, generator: CharacterGenerator, seed: int = 1) -> TrainedGenerator:
+    known = {character: generator for character in classes if character in generator.characters}
+    return TrainedGenerator(tuple(classes), known, np.random.default_rng(seed))
+
+
+def differ(one: Images, other: Images) -> bool:
+    """By more than half-precision and the size of a batch can do."""
+    return bool(np.abs(one.astype(int) - other).max() > 2)
+
+
+def test_one_latent_vector_draws_every_class() -> None:
+    generator = drawer_of("ABC", many("ABC"))
+    latent = draw_latent(2, 4, np.random.default_rng(0))
+    found = [generator.draw_from(label, latent) for label in range(3)]
+    assert all(images.shape == (2, 28, 28) and images.dtype == np.uint8 for images in found)
+    assert differ(found[0], found[1]) and differ(found[1], found[2])
+    network = network_of(many("ABC"))
+    for label, images in enumerate(found):
+        expected = draw_with(network, latent, np.full(2, label, np.int32))
+        assert np.array_equal(images, expected)
+
+
+def test_a_class_is_drawn_by_its_character_not_by_its_number() -> None:
+    latent = draw_latent(2, 4, np.random.default_rng(0))
+    all_three, two = drawer_of("ABC", many("ABC")), drawer_of("CA", many("ABC"))
+    assert np.array_equal(two.draw_from(0, latent), all_three.draw_from(2, latent))
+    assert np.array_equal(two.draw_from(1, latent), all_three.draw_from(0, latent))
+
+
+def test_the_latent_scale_of_one_for_all_is_that_of_its_settings() -> None:
+    latent = draw_latent(2, 4, np.random.default_rng(0))
+    narrow = many("ABC", settings=replace(PLAIN, latent_scale=0.5))
+    half = drawer_of("ABC", narrow).draw_from(1, latent)
+    whole = drawer_of("ABC", many("ABC"))
+    assert np.array_equal(half, whole.draw_from(1, latent * np.float32(0.5)))
+    assert differ(half, whole.draw_from(1, latent))
+
+
+def test_each_drawing_of_one_for_all_is_another_and_held_out() -> None:
+    generator = drawer_of("ABC", many("ABC"))
+    drawings = [generator.draw(1) for _ in range(2)]
+    assert all(drawing.held_out for drawing in drawings)
+    images = [drawing.image for drawing in drawings] + list(generator.draw_many(1, 3))
+    assert len({image.tobytes() for image in images}) == 5
+
+
+def test_weights_of_one_for_all_that_do_not_fit_are_refused() -> None:
+    broken = many("ABC", weights=many("AB").weights)
+    with pytest.raises(CollectionError, match="generator of 'A', 'B', 'C' is damaged"):
+        drawer_of("ABC", broken).draw(0)
+    with pytest.raises(UserError, match="no trained generator of 'D' yet"):
+        drawer_of("AD", many("ABC")).draw(1)
+
+
+@pytest.fixture
+def of_all(alphabet: DataSet, tmp_path: Path) -> Callable[[int], TrainerPredictor]:
+    """Sessions that begin with a generator of all and one of A and B alone each."""
+    save_generator(tmp_path / "drawers" / KIND, KIND, many("ABC"))
+    for character in "AB":
+        one = a_generator(characters=(character,))
+        save_generator(tmp_path / "drawers" / "keras", "keras", one)
+    return lambda seed: TrainerPredictor(alphabet, seed=seed, generator_root=tmp_path / "drawers")
+
+
+def test_every_column_of_a_sheet_is_one_hand(of_all: Callable[[int], TrainerPredictor]) -> None:
+    """The same latent vectors draw each character, one a column."""
+    drawn = of_all(7).draw_hands(KIND, "CaC A", 4)
+    assert drawn.characters == ("C", "A") and drawn.generator == KIND
+    hands = np.random.default_rng(7).standard_normal((4, 4096), dtype=np.float32)
+    generator = drawer_of("ABC", many("ABC"))
+    for label, images in zip((2, 0), drawn.images, strict=True):
+        assert np.array_equal(images, generator.draw_from(label, hands))
+        for column, image in enumerate(images):
+            alone = generator.draw_from(label, hands[column : column + 1])[0]
+            assert not differ(image, alone)
+        assert all(differ(images[0], image) for image in images[1:])
+    assert differ(*drawn.images)
+
+
+def test_generators_of_one_character_each_draw_in_hands_too(
+    of_all: Callable[[int], TrainerPredictor],
+) -> None:
+    drawn = of_all(7).draw_hands("keras", "AB", 3)
+    hands = np.random.default_rng(7).standard_normal((3, 4096), dtype=np.float32)
+    for label, images in enumerate(drawn.images):
+        one = drawer({"AB"[label]: a_generator(characters=("AB"[label],))})
+        assert np.array_equal(images, one.draw_from(label, hands))
+
+
+def test_real_images_are_in_no_hand_and_none_comes_twice(
+    of_all: Callable[[int], TrainerPredictor],
+) -> None:
+    drawn = of_all(7).draw_hands("basic", "AB", 5)
+    assert [images.shape for images in drawn.images] == [(5, 28, 28)] * 2
+    assert len({image.tobytes() for image in np.concatenate(drawn.images)}) == 10
+
+
+def test_hands_repeat_with_the_seed(of_all: Callable[[int], TrainerPredictor]) -> None:
+    one, same, other = (of_all(seed).draw_hands(KIND, "AB", 2).images[1] for seed in (7, 7, 8))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+    session = of_all(7)
+    first, second = (session.draw_hands(KIND, "AB", 2).images[1] for _ in range(2))
+    assert not np.array_equal(first, second), "two sheets of one session differ"
+
+
+def test_hands_that_cannot_be_drawn_are_refused(of_all: Callable[[int], TrainerPredictor]) -> None:
+    session = of_all(7)
+    for text in ("", "  "):
+        with pytest.raises(UserError, match="there is nothing to draw"):
+            session.draw_hands(KIND, text, 1)
+    with pytest.raises(DataError, match=r"no character '\?'"):
+        session.draw_hands(KIND, "A?", 1)
+    with pytest.raises(UserError, match="no trained generator of 'C' yet"):
+        session.draw_hands("keras", "AC", 1)
+    with pytest.raises(UserError, match="there is no generator 'torch'"):
+        session.draw_hands("torch", "A", 1)
+
+
+def test_a_line_by_one_for_all_is_written_in_one_hand(
+    of_all: Callable[[int], TrainerPredictor],
+) -> None:
+    first, space, second, third = of_all(7).draw_line(KIND, "A ba")
+    assert first is not None and space is None and second is not None and third is not None
+    assert np.array_equal(first, third) and differ(first, second)
+    hand = np.random.default_rng(7).standard_normal((1, 4096), dtype=np.float32)
+    assert np.array_equal(first, drawer_of("ABC", many("ABC")).draw_from(0, hand)[0])
+
+
+def test_a_session_lacks_a_generator_of_all_until_it_is_trained(
+    alphabet: DataSet, fake_of_all: FakeTrainingOfAll, tmp_path: Path
+) -> None:
+    settings_file = tmp_path / "gan.txt"
+    settings_file.write_text(repr({KIND: settings_to_json(PLAIN)}))
+    session = TrainerPredictor(alphabet, seed=7, generator_root=tmp_path / "new")
+    assert all(session.lacks_generator(KIND, character) for character in "ABC")
+    assert session.plan_generator(KIND, "b", settings_file).characters == ("A", "B", "C")
+    session.train_generator(KIND, "b", settings_file)
+    assert not any(session.lacks_generator(KIND, character) for character in "ABCa")
+    assert session.draw_each(KIND, "ABC", 2).characters == ("A", "B", "C")
+    assert len(fake_of_all.lessons) == 1

@@ -1,0 +1,164 @@
+"""Games that settings describe, ready to be fitted: networks, players and who moves when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from gan import adversarial_optimizers as strategies
+from gan import networks
+from gan.adversarial_model import AdversarialModel, Player
+from gan.keras_gan import GAN
+from gan.losses import LOSSES, discriminator_loss
+from gan.settings import GanSettings, Strategy
+
+STEPS_A_CALL = 25
+BETA_1, BETA_2 = 0.5, 0.99
+
+
+def build_discriminator(settings: GanSettings) -> keras.Model:
+    """The discriminator of one character that settings describe, with new weights."""
+    build = (
+        networks.build_mlp_discriminator
+        if settings.network == "mlp"
+        else networks.build_convolutional_discriminator
+    )
+    return build(
+        settings.discriminator_widths, spectral_normalization=settings.spectral_normalization
+    )
+
+
+def keras_gan(
+    generator: keras.Model, discriminator: keras.Model, settings: GanSettings, seed: int
+) -> GAN:
+    """Generator and discriminator as one compiled model; `seed` is of the latent vectors."""
+    gan = GAN(generator, discriminator, moving_average=settings.moving_average, seed=seed)
+    gan.compile(
+        _adam(settings.discriminator_learning_rate, settings),
+        _adam(settings.generator_learning_rate, settings),
+        LOSSES[settings.loss],
+        gradient_penalty=settings.gradient_penalty,
+        slope_between=settings.loss == "wasserstein",
+        steps_per_execution=steps_a_call(settings),
+    )
+    return gan
+
+
+def steps_a_call(settings: GanSettings) -> int:
+    """As many as may be without one step too many at the end."""
+    return max(n for n in range(1, STEPS_A_CALL + 1) if settings.steps % n == 0)
+
+
+def _adam(learning_rate: float, settings: GanSettings) -> keras.optimizers.Optimizer:
+    rate: Any = learning_rate
+    if settings.final_learning_rate is not None:
+        rate = FallingRate(learning_rate, settings.steps, settings.final_learning_rate)
+    return keras.optimizers.Adam(rate, beta_1=BETA_1, beta_2=BETA_2)
+
+
+class FallingRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """A learning rate that stays for half of the steps and then falls in a straight line."""
+
+    def __init__(self, start: float, steps: int, share: float) -> None:
+        """From `start` to `share` of it."""
+        super().__init__()
+        self.start = start
+        self.steps = steps
+        self.share = share
+
+    def __call__(self, step: Any) -> Any:
+        """The rate at a step, 0 to `steps`."""
+        gone = keras.ops.cast(step, "float32") / self.steps
+        fallen = keras.ops.clip(2.0 * gone - 1.0, 0.0, 1.0)
+        return self.start * (1.0 - (1.0 - self.share) * fallen)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it was made with."""
+        return {"start": self.start, "steps": self.steps, "share": self.share}
+
+
+def adversarial_gan(
+    generator: keras.Model,
+    discriminator: keras.Model,
+    average: networks.MovingAverage,
+    settings: GanSettings,
+    seed: int,
+) -> AdversarialModel:
+    """Generator and discriminator as two players.
+
+    Args:
+        generator: from latent vectors to images.
+        discriminator: from images to scores.
+        average: follows the generator.
+        settings: loss, penalty and learning rates.
+        seed: of the latent vectors.
+
+    Returns:
+        A game that is fitted to uint8 (N, 28, 28); not compiled.
+    """
+    loss = LOSSES[settings.loss]
+    random = keras.random.SeedGenerator(seed)
+    between = settings.loss == "wasserstein"
+
+    def prepare(batch: Any) -> tuple[Any, Any, Any]:
+        real = networks.scaled(batch)
+        count = keras.ops.shape(real)[0]
+        latent = keras.random.normal((count, settings.latent_size), seed=random)
+        mixture = keras.random.uniform((count, 1, 1, 1), seed=random)
+        return real, latent, mixture
+
+    def for_discriminator(batch: tuple[Any, Any, Any]) -> Any:
+        real, latent, mixture = batch
+        return discriminator_loss(
+            discriminator,
+            loss,
+            real,
+            generator(latent, training=True),
+            penalty=settings.gradient_penalty,
+            mixture=mixture if between else None,
+        )
+
+    def for_generator(batch: tuple[Any, Any, Any]) -> Any:
+        drawn = generator(batch[1], training=True)
+        return loss.generator(discriminator(drawn, training=True))
+
+    return AdversarialModel(
+        [
+            Player(
+                "discriminator",
+                [discriminator],
+                for_discriminator,
+                _adam(settings.discriminator_learning_rate, settings),
+            ),
+            Player(
+                "generator",
+                [generator],
+                for_generator,
+                _adam(settings.generator_learning_rate, settings),
+            ),
+        ],
+        prepare,
+        average.update,
+    )
+
+
+def make_strategy(strategy: Strategy) -> strategies.AdversarialOptimizer:
+    """The adversarial optimizer that settings name."""
+    match strategy.type:
+        case "simultaneous":
+            return strategies.Simultaneous()
+        case "scheduled":
+            return strategies.Scheduled(strategy.schedule)
+        case "unrolled":
+            depths = {
+                "discriminator": strategy.discriminator_depth,
+                "generator": strategy.generator_depth,
+            }
+            return strategies.Unrolled(depths, strategy.step_size)
+        case "extragradient":
+            return strategies.Extragradient(strategy.step_size)
+        case "consensus":
+            return strategies.Consensus(strategy.weight)
+        case _:
+            return strategies.Alternating(strategy.reverse)
