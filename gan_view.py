@@ -31,7 +31,7 @@ def progress_line(progress: Progress) -> str:
     if isinstance(progress, FeatureProgress):
         return (
             f"learning to read, step {step} loss {progress.loss:7.3f} "
-            f"accuracy {progress.accuracy:6.2%} {left}"
+            f"accuracy {progress.accuracy:7.2%} {left}"
         )
     return (
         f"step {step} discriminator loss {progress.discriminator_loss:7.3f} "

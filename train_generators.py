@@ -227,7 +227,7 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
         for lesson in lessons:
             checkpoint = folder.with_name(f"{folder.name}-{lesson.identity()}{SUFFIX}")
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
                 _keep(folder, lesson.kind, teach(lesson, checkpoint))
                 checkpoint.unlink(missing_ok=True)
             except OSError as error:

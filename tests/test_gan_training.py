@@ -15,7 +15,7 @@ from rich.console import Console
 from gan.course import TrainedGan
 from gan.drawing import build_generator, draw, draw_latent, flat_weights, set_flat_weights
 from gan.games import STEPS_A_CALL, adversarial_gan, make_strategy
-from gan.progress import FeatureProgress, GanProgress
+from gan.progress import FeatureProgress, GanProgress, Progress
 from gan.settings import STRATEGIES, GanSettings, Strategy, weight_count
 from gan.training import PREVIEW_IMAGES, PREVIEWS, train_generator
 from gan_view import PREVIEWS_SHOWN, make_gan_view, progress_line
@@ -288,7 +288,7 @@ def reading(step: int, steps: int = 6000) -> FeatureProgress:
 
 def test_a_line_while_a_network_learns_to_read_keeps_its_places_too() -> None:
     line = progress_line(reading(20))
-    assert line == "learning to read, step   20/6000 loss   0.125 accuracy  0.33% 1:01 left"
+    assert line == "learning to read, step   20/6000 loss   0.125 accuracy   0.33% 1:01 left"
     assert len({len(progress_line(reading(step))) for step in (1, 22, 333, 6000)}) == 1
 
 
@@ -305,17 +305,25 @@ def test_a_pipe_gets_a_line_for_each_tenth_of_both(capsys: pytest.CaptureFixture
     assert lines[10].startswith("  step  200/1800 ") and lines[19].startswith("  step 1800/1800 ")
 
 
-def test_a_terminal_gets_a_bar_while_a_network_learns_to_read() -> None:
+def on_a_terminal(*told: Progress) -> str:
+    """What a terminal gets; of the bar, what it showed at the end."""
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=120, height=40, color_system=None)
     with make_gan_view(console) as show:
-        for step in range(600, 6001, 600):
-            show(reading(step))
-        show(progress(900, preview=np.full((16, 28, 28), 255, np.uint8)))
-    text = written.getvalue()
+        for one in told:
+            show(one)
+    return written.getvalue()
+
+
+def test_a_terminal_gets_a_bar_while_a_network_learns_to_read() -> None:
+    text = on_a_terminal(*(reading(step) for step in range(600, 6001, 600)))
     assert "learning to read, step 6000/6000" in text and "100.00%" in text
-    assert text.rindex("learning to read") < text.rindex("step  900/1800")
-    assert "Step 900:" in text and "Step 6000:" not in text
+
+
+def test_the_bar_goes_on_with_the_drawing() -> None:
+    picture = np.full((16, 28, 28), 255, np.uint8)
+    text = on_a_terminal(reading(6000), progress(900, preview=picture))
+    assert "step  900/1800" in text and "Step 900:" in text and "Step 6000:" not in text
 
 
 def test_a_pipe_gets_a_line_for_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:
