@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gan.progress import Progress
 
 MINIMUM_IMAGES = 50
-MINIMUM_IMAGES_OF_MANY = 10  # of each: they share a network, and what hands have in common
+MINIMUM_IMAGES_OF_MANY = 5  # of each: they share a network, and what hands have in common
 # Two cores, default settings; `benchmarks/gans.py`. Said where nothing was measured here.
 SECONDS_A_STEP = {"keras": 0.05, "keras_adversarial": 0.05, "conditional": 0.15}
 SECONDS_A_FEATURE_STEP = 0.02

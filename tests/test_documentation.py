@@ -36,7 +36,7 @@ def test_the_walk_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    assert done.stdout.count("Predicted character:") == 4
+    assert done.stdout.count("Predicted character:") == 5
     assert "'c' shares the class 'C'" in done.stdout
     assert "Most confused by entry" in done.stdout
     assert "Saved 13 entries" in done.stdout

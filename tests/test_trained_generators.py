@@ -614,7 +614,7 @@ def test_a_plan_for_all_names_all_characters(
 ) -> None:
     for class_index in (0, 2):
         plan = kept_of_all.plan(KIND, class_index, PLAIN)
-        assert (plan.characters, plan.images, plan.steps) == (("A", "B", "C"), 30, 6)
+        assert (plan.characters, plan.images, plan.steps) == (("A", "B", "C"), 15, 6)
         assert plan.seconds == pytest.approx(6 * SECONDS_A_STEP[KIND])
     assert kept_of_all.plan(KIND, 0, READING).seconds > 6 * SECONDS_A_STEP[KIND]
     train_all(kept_of_all)  # said to take 3 seconds for 6 steps
@@ -632,8 +632,8 @@ def test_too_few_images_of_one_character_refuse_a_training_of_all(
         with pytest.raises(UserError) as caught:
             ask()
         message = str(caught.value)
-        assert "there are 9 images of 'B' to learn from in the generator split" in message
-        assert "10 are needed" in message and "open one with 100 images of 'B'" in message
+        assert "there are 4 images of 'B' to learn from in the generator split" in message
+        assert "5 are needed" in message and "open one with 50 images of 'B'" in message
     assert fake_of_all.lessons == [] and not generators.folder(KIND).exists()
 
 
