@@ -26,6 +26,19 @@ def batches(images: Images, batch_size: int, seed: int) -> Any:
         What `keras.Model.fit` takes: uint8 (batch_size, 28, 28) each.
     """
     rows = np.arange(max(len(images), batch_size)) % len(images)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Without Python in it: a small network's step takes no longer than a batch of its rows.
+        held = tf.constant(images)
+        return (
+            tf.data.Dataset.from_tensor_slices(rows)
+            .shuffle(len(rows), seed=seed)
+            .repeat()
+            .batch(batch_size)
+            .map(lambda chosen: tf.gather(held, chosen))
+            .prefetch(PREFETCHED)
+        )
     return _gathered([images], lambda: _rounds(rows, np.random.default_rng(seed)), batch_size)
 
 
