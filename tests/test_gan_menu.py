@@ -489,9 +489,9 @@ def test_gan_passes_over_a_generator_of_all_unless_it_is_to_be_again(
 def test_gan_refuses_all_where_one_has_too_few_images(
     make_data_set: Callable[..., DataSet], root: Path, fake: FakeTraining
 ) -> None:
-    few = TrainerPredictor(make_data_set("ABC", 90), generator_root=root)
+    few = TrainerPredictor(make_data_set("ABC", 40), generator_root=root)
     shown = talk(few, "gan", KIND, "", "n", "exit")
-    assert "There are 9 images of 'A' to learn from in the generator split, and 10" in shown
+    assert "There are 4 images of 'A' to learn from in the generator split, and 5 are" in shown
     assert fake.trained == [] and not root.exists()
 
 
