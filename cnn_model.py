@@ -5,12 +5,11 @@ Images go in as uint8 (N, 28, 28), ink 255 on paper 0; the network scales them i
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 # Faster convolutions on every processor with AVX2, not only where TensorFlow turns them on itself.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -19,17 +18,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from hyperparameters import TrainingParameters
-from network_layers import (
-    INCREASING_ACTIVATIONS,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    Layer,
-    MaxPooling,
-)
+from keras_layers import keras_layers
+from network_layers import Layer
+from training_parameters import TrainingParameters
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]
@@ -126,55 +117,10 @@ def build_network(layers: Sequence[Layer], class_count: int) -> keras.Model:
             keras.Input((28, 28), dtype="uint8"),
             keras.layers.Rescaling(1 / 255),
             keras.layers.Reshape((28, 28, 1)),
-            *_keras_layers(layers),
+            *keras_layers(layers),
             keras.layers.Dense(class_count, activation="softmax"),
         ]
     )
-
-
-def _keras_layers(layers: Sequence[Layer]) -> Iterator[keras.layers.Layer]:
-    """Keras layers of a variant; an activation may move behind the pooling that follows it."""
-    postponed = None
-    for layer, after in zip(layers, [*layers[1:], None], strict=True):
-        if _pools_before_activation(layer, after):
-            yield _keras_layer(dataclasses.replace(layer, activation="linear"))
-            postponed = layer
-            continue
-        yield _keras_layer(layer)
-        if postponed is not None:
-            yield keras.layers.Activation(postponed.activation)
-            postponed = None
-
-
-def _pools_before_activation(layer: Layer, after: Layer | None) -> TypeGuard[Conv2D]:
-    """Whether the largest value may be taken first: the same result from a quarter of the work."""
-    return (
-        isinstance(layer, Conv2D)
-        and isinstance(after, MaxPooling)
-        and layer.activation in INCREASING_ACTIVATIONS
-    )
-
-
-def _keras_layer(layer: Layer) -> keras.layers.Layer:
-    match layer:
-        case Conv2D():
-            return keras.layers.Conv2D(
-                layer.filters,
-                layer.kernel_size,
-                strides=layer.strides,
-                padding=layer.padding,
-                activation=layer.activation,
-            )
-        case MaxPooling():
-            return keras.layers.MaxPooling2D(layer.pool_size)
-        case Dropout():
-            return keras.layers.Dropout(layer.dropout_ratio)
-        case BatchNormalization():
-            return keras.layers.BatchNormalization()
-        case Flatten():
-            return keras.layers.Flatten()
-        case Dense():
-            return keras.layers.Dense(layer.dense_layer_size, activation=layer.activation)
 
 
 def get_weights(network: keras.Model) -> Weights:

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 import hyperparameters
 import network_layers
+import training_parameters
 from checked_folder import (
     FILE_NAME,
     SCHEMA_VERSION,
@@ -177,7 +178,7 @@ def _entry_document(
     content = _weights_bytes(entry, len(collection.classes))
     return {
         "layers": [hyperparameters.layer_to_dictionary(layer) for layer in entry.layers],
-        "training_parameters": hyperparameters.training_parameters_to_json(
+        "training_parameters": training_parameters.training_parameters_to_json(
             entry.training_parameters
         ),
         "scores": {
@@ -243,7 +244,7 @@ def _read_entry(
 ) -> Entry:
     about = a_mapping(given, "an entry")
     layers = _read_layers(about.get("layers"))
-    parameters, problems = hyperparameters.training_parameters_from_dictionary(
+    parameters, problems = training_parameters.training_parameters_from_dictionary(
         about.get("training_parameters")
     )
     if parameters is None:

@@ -4,7 +4,7 @@ Both files are Python literals with comments allowed. They are parsed, never exe
 problem in a file is reported at once, with file, line, variant and layer.
 
     model_hyperparameters.txt        a list of variants, each a list of layers
-    model_training_parameters.txt    one dictionary
+    model_training_parameters.txt    one dictionary, or a list with one for each variant
 """
 
 from __future__ import annotations
@@ -40,37 +40,7 @@ from network_layers import (
     Variant,
     variant_problems,
 )
-
-OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "nadam", "rmsprop", "sgd")
-
-
-@dataclass(frozen=True)
-class TrainingParameters:
-    """How a network is trained.
-
-    Attributes:
-        optimizer: name of a Keras optimizer, one of `OPTIMIZERS`.
-        train_batch_size: images a step, 1 to 100,000.
-        train_epochs: times that all training images are seen, 1 to 100,000.
-        verbose: 1 shows the layer table before training; changes no result.
-        learning_rate: step size; None is the optimizer's own default.
-        early_stopping_patience: epochs without a better validation accuracy after which training
-            ends and the best epoch's weights are kept; None trains all epochs, keeps the last.
-    """
-
-    optimizer: str
-    train_batch_size: int
-    train_epochs: int
-    verbose: int = 0
-    learning_rate: float | None = None
-    early_stopping_patience: int | None = None
-
-    def changing_the_result(self) -> dict[str, Any]:
-        """The parameters that change what is learnt, without those left out."""
-        parameters = training_parameters_to_json(self)
-        del parameters["verbose"]
-        return parameters
-
+from training_parameters import TrainingParameters, training_parameters_from_dictionary
 
 LAYER_CHECKS: Mapping[str, Check] = {
     "filters": whole_number(1, 4096),
@@ -81,14 +51,6 @@ LAYER_CHECKS: Mapping[str, Check] = {
     "pool_size": one_or_two_whole_numbers(1, 28),
     "dropout_ratio": number_between(0, 1, including_low=True),
     "dense_layer_size": whole_number(1, 65536),
-}
-TRAINING_CHECKS: Mapping[str, Check] = {
-    "optimizer": one_of(OPTIMIZERS),
-    "train_batch_size": whole_number(1, 100_000),
-    "train_epochs": whole_number(1, 100_000),
-    "verbose": whole_number(0, 1),
-    "learning_rate": number_between(0, 10, including_low=False),
-    "early_stopping_patience": whole_number(1, 100_000),
 }
 
 
@@ -123,23 +85,17 @@ def layer_to_dictionary(layer: Layer) -> dict[str, Any]:
     return {"type": layer.type, **fields}
 
 
-def training_parameters_to_json(parameters: TrainingParameters) -> dict[str, Any]:
-    """Write training parameters as in their file, without the keys that were left out."""
-    return {
-        key: value for key, value in dataclasses.asdict(parameters).items() if value is not None
-    }
+@dataclass(frozen=True)
+class TrainingTask:
+    """A variant and how it is to be trained: what becomes one entry of a collection."""
 
+    layers: Variant
+    parameters: TrainingParameters
 
-def training_parameters_from_dictionary(
-    given: Any,
-) -> tuple[TrainingParameters | None, list[str]]:
-    """Check training parameters; returns them (None when wrong) and every problem found."""
-    if not isinstance(given, dict):
-        return None, [f"training parameters are one dictionary {{...}}, not {quote(given)}"]
-    values, problems = checked_fields(
-        given, TrainingParameters, TRAINING_CHECKS, "the training parameters"
-    )
-    return (None if problems else TrainingParameters(**values)), problems
+    @property
+    def identity(self) -> str:
+        """What makes two trainings the same; see the function `identity`."""
+        return identity(self.layers, self.parameters)
 
 
 def identity(layers: Sequence[Layer], parameters: TrainingParameters) -> str:
@@ -184,28 +140,101 @@ def read_model_hyperparameters(path: Path) -> tuple[Variant, ...]:
     return tuple(tuple(variant) for variant in variants)
 
 
-def read_training_parameters(path: Path) -> TrainingParameters:
+def read_training_parameters(path: Path) -> tuple[TrainingParameters, ...]:
     """Read and check a training-parameter file.
 
     Args:
-        path: a text file, UTF-8, with one dictionary.
+        path: a text file, UTF-8, with one dictionary, or a list of one dictionary a variant.
 
     Returns:
-        The parameters.
+        The parameters: one for all variants, or one for each.
 
     Raises:
         HyperparameterError: the file cannot be read, or holds problems; all of them are named.
     """
     expression = parse_expression(path, "one dictionary {...}")
     problems: list[str] = []
-    parameters = None
-    literal = literal_value(expression, "", problems)
-    if not problems:
+    is_list = isinstance(expression, ast.List)
+    nodes = expression.elts if isinstance(expression, ast.List) else [expression]
+    read = []
+    for number, node in enumerate(nodes):
+        place = f", variant {number}" if is_list else ""
+        literal = literal_value(node, place, problems)
+        if literal is WRONG:
+            continue
         parameters, found = training_parameters_from_dictionary(literal)
-        problems += [f"line {expression.lineno}: {problem}" for problem in found]
+        problems += [f"line {node.lineno}{place}: {problem}" for problem in found]
+        if parameters is not None:
+            read.append(parameters)
+    if not nodes:
+        problems.append(f"line {expression.lineno}: there is no dictionary in the list")
     raise_problems(path, problems)
-    assert parameters is not None
-    return parameters
+    return tuple(read)
+
+
+def read_training_tasks(
+    hyperparameter_file: Path, training_parameter_file: Path
+) -> tuple[TrainingTask, ...]:
+    """Read and check both files, which together say what is to be trained.
+
+    Args:
+        hyperparameter_file: a text file with variants.
+        training_parameter_file: a text file with parameters for all of them, or for each.
+
+    Returns:
+        One task a variant, in the file's order; a teacher that was named by its number in the file
+        is named by its identity.
+
+    Raises:
+        HyperparameterError: a file cannot be read, or holds problems; all of both are named.
+    """
+    problems = []
+    variants: tuple[Variant, ...] = ()
+    parameters: tuple[TrainingParameters, ...] = ()
+    try:
+        variants = read_model_hyperparameters(hyperparameter_file)
+    except HyperparameterError as error:
+        problems.append(str(error))
+    try:
+        parameters = read_training_parameters(training_parameter_file)
+    except HyperparameterError as error:
+        problems.append(str(error))
+    if not problems and len(parameters) not in (1, len(variants)):
+        problems.append(
+            f"{training_parameter_file} has a list of {len(parameters)} dictionaries, and "
+            f"{hyperparameter_file} has {len(variants)} variants: give one dictionary for all of "
+            "them, or one for each"
+        )
+    if problems:
+        raise HyperparameterError("\n".join(problems))
+    tasks: list[TrainingTask] = []
+    for number, layers in enumerate(variants):
+        chosen = parameters[number if len(parameters) > 1 else 0]
+        try:
+            chosen = _with_known_teacher(chosen, number, tasks)
+        except HyperparameterError as error:
+            raise HyperparameterError(f"{training_parameter_file}: {error}") from error
+        tasks.append(TrainingTask(layers, chosen))
+    return tuple(tasks)
+
+
+def _with_known_teacher(
+    parameters: TrainingParameters, number: int, before: Sequence[TrainingTask]
+) -> TrainingParameters:
+    """Parameters whose teacher is an identity, and no longer the number of a variant."""
+    distillation = parameters.distillation
+    if distillation is None or isinstance(distillation.teacher, str):
+        return parameters
+    if distillation.teacher >= number:
+        raise HyperparameterError(
+            f"the teacher of variant {number} is variant {distillation.teacher}, but must come "
+            "before it; give each variant a dictionary of its own, the teacher's without "
+            "'distillation'"
+        )
+    teacher = before[distillation.teacher].identity
+    return dataclasses.replace(
+        parameters, distillation=dataclasses.replace(distillation, teacher=teacher)
+    )
 
 
 def _read_variant(node: ast.expr, where: str, problems: list[str]) -> list[Layer]:

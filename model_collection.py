@@ -20,8 +20,9 @@ from data_parser import DataSet
 from errors import HyperparameterError
 from evaluation import overlap
 from evaluation.recognition import Score, score
-from hyperparameters import TrainingParameters
+from hyperparameters import TrainingTask
 from network_layers import Variant
+from training_parameters import TrainingParameters
 
 if TYPE_CHECKING:
     import keras
@@ -150,8 +151,8 @@ class TrainingObserver(Protocol):
     def variant_skipped(self, number: int, entry: Entry) -> None:
         """Variant `number` is in the collection already, as `entry`."""
 
-    def variant_started(self, number: int, variants: int, layers: Variant) -> None:
-        """Variant `number` of `variants`, both counted from 0, begins."""
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
+        """Variant `number`, counted from 0, of `variants` begins."""
 
     def progressed(self, progress: TrainingProgress) -> None:
         """Some batches, or an epoch, are done."""
@@ -162,8 +163,7 @@ class TrainingObserver(Protocol):
 
 def train(
     collection: ModelCollection,
-    variants: Sequence[Variant],
-    parameters: TrainingParameters,
+    tasks: Sequence[TrainingTask],
     data_set: DataSet,
     *,
     seed: int,
@@ -176,8 +176,7 @@ def train(
 
     Args:
         collection: gets the entries; its classes are those of the data set.
-        variants: checked variants.
-        parameters: how to train each.
+        tasks: checked variants, and how to train each.
         data_set: trained on its training split, ranked on validation, scored once on test.
         seed: the same for every variant, so that its result does not hang on the others.
         retrain: train also what is in the collection already, and replace it when finished.
@@ -192,15 +191,20 @@ def train(
     """
     diverged = []
     keys = overlap.image_keys(_chosen_on(data_set))
-    for number, layers in enumerate(variants):
-        present = collection.find(hyperparameters.identity(layers, parameters))
+    for number, task in enumerate(tasks):
+        present = collection.find(task.identity)
         if present is not None and not retrain:
             observer.variant_skipped(number, present)
             continue
-        observer.variant_started(number, len(variants), layers)
+        observer.variant_started(number, len(tasks), task)
         try:
             entry = train_entry(
-                layers, parameters, data_set, seed, observer.progressed, should_stop
+                task,
+                data_set,
+                seed,
+                teacher_of(task, collection),
+                show=observer.progressed,
+                should_stop=should_stop,
             )
         except TrainingDiverged:
             diverged.append(str(number))
@@ -209,11 +213,29 @@ def train(
         keep()
         observer.variant_finished(number, entry)
     if diverged:
-        rate = parameters.learning_rate
         raise HyperparameterError(
             f"not in the collection, since the weights grew without bound: variant "
-            f"{', '.join(diverged)}; try a 'learning_rate' below {rate or 'the default one'}"
+            f"{', '.join(diverged)}; try a lower 'learning_rate'"
         )
+
+
+def teacher_of(task: TrainingTask, collection: ModelCollection) -> Entry | None:
+    """The entry that a task learns from, or None where it learns from labels alone.
+
+    Raises:
+        HyperparameterError: the collection has no such entry, or several.
+    """
+    distillation = task.parameters.distillation
+    if distillation is None:
+        return None
+    wanted = str(distillation.teacher)
+    found = [entry for entry in collection.entries if entry.identity.startswith(wanted)]
+    if len(found) != 1:
+        raise HyperparameterError(
+            f"the teacher {wanted!r} is {'no entry' if not found else 'more than one entry'} of "
+            "the collection; Results shows the identity of each"
+        )
+    return found[0]
 
 
 def _chosen_on(data_set: DataSet) -> npt.NDArray[np.uint8]:
@@ -223,20 +245,21 @@ def _chosen_on(data_set: DataSet) -> npt.NDArray[np.uint8]:
 
 
 def train_entry(
-    layers: Variant,
-    parameters: TrainingParameters,
+    task: TrainingTask,
     data_set: DataSet,
     seed: int,
+    teacher: Entry | None,
+    *,
     show: Callable[[TrainingProgress], None],
     should_stop: Callable[[], bool],
 ) -> Entry:
     """Train one variant and score it.
 
     Args:
-        layers: a checked variant.
-        parameters: how to train it.
+        task: a checked variant, and how to train it.
         data_set: its splits.
-        seed: of weights, dropout and order of images.
+        seed: of weights, dropout, distortions and order of images.
+        teacher: the entry that `task.parameters.distillation` names, or None without it.
         show: told of progress.
         should_stop: asked after each few batches.
 
@@ -252,12 +275,12 @@ def train_entry(
     import cnn_model
 
     keras.utils.set_random_seed(seed % 2**32)
-    network = cnn_model.build_network(layers, len(data_set.classes))
+    network = cnn_model.build_network(task.layers, len(data_set.classes))
     images = cnn_model.TrainingImages(
         data_set.images, data_set.labels, data_set.splits.training, data_set.splits.validation
     )
     fitted = cnn_model.fit_network(
-        network, images, parameters, seed, show=show, should_stop=should_stop
+        network, images, task.parameters, seed, show=show, should_stop=should_stop
     )
     losses = [loss for epoch in fitted.epochs for loss in (epoch.loss, epoch.validation_loss)]
     if not np.isfinite(losses).all() or not all(
@@ -266,8 +289,8 @@ def train_entry(
         raise TrainingDiverged
     weights, validation = _smallest_weights(network, data_set)
     return Entry(
-        layers=layers,
-        training_parameters=parameters,
+        layers=task.layers,
+        training_parameters=task.parameters,
         validation=validation,
         test=score_split(network, data_set, "test"),
         history=tuple(

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 import hyperparameters
-import network_layers
 from autosave import Autosave, default_root
 from collection_folder import holds_collection, load_collection, save_collection
 from data_parser import DataSet, read_labelled_images
@@ -170,7 +169,7 @@ class TrainerPredictor:
             CollectionError: entries could not be kept on disk; all are trained, and in memory.
             cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
         """
-        variants, parameters = self.read_settings(hyperparameter_file, training_parameter_file)
+        tasks = hyperparameters.read_training_tasks(hyperparameter_file, training_parameter_file)
         not_kept: list[CollectionError] = []
 
         def keep() -> None:
@@ -181,8 +180,7 @@ class TrainerPredictor:
 
         train(
             self.collection,
-            variants,
-            parameters,
+            tasks,
             self.data_set,
             seed=self.seed,
             retrain=retrain,
@@ -192,27 +190,6 @@ class TrainerPredictor:
         )
         if not_kept:
             raise CollectionError(f"{not_kept[-1]}; what was trained is in memory: use Save")
-
-    def read_settings(
-        self, hyperparameter_file: Path, training_parameter_file: Path
-    ) -> tuple[tuple[network_layers.Variant, ...], hyperparameters.TrainingParameters]:
-        """Read and check both text files; see `hyperparameters`.
-
-        Raises:
-            HyperparameterError: one or both are wrong; every problem of both is named.
-        """
-        problems = []
-        try:
-            variants = hyperparameters.read_model_hyperparameters(hyperparameter_file)
-        except UserError as error:
-            problems.append(error)
-        try:
-            parameters = hyperparameters.read_training_parameters(training_parameter_file)
-        except UserError as error:
-            problems.append(error)
-        if problems:
-            raise type(problems[0])("\n".join(str(problem) for problem in problems))
-        return variants, parameters
 
     def _keep(self) -> None:
         self.has_unsaved_entries = True

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import views
-from hyperparameters import TrainingParameters
 from model_collection import Entry, TrainingObserver
 from network_layers import Variant
 from terminal import keys_unseen
+from training_parameters import TrainingParameters
 
 SHORTEST_BAR, LONGEST_BAR = 4, 24
 

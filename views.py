@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 import network_layers
 from evaluation.recognition import Score
-from hyperparameters import TrainingParameters
 from model_collection import Entry, ModelCollection
 from network_layers import Variant
 from trainer_predictor import Evaluation, Prediction
+from training_parameters import TrainingParameters
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -61,7 +61,7 @@ def train_ours(dataset: Path, options: argparse.Namespace) -> dict[str, float]:
     import numpy as np
 
     import cnn_model
-    from hyperparameters import TrainingParameters
+    from training_parameters import TrainingParameters
 
     x, y, vx, vy, classes = images(dataset, options.images)
     keras.utils.set_random_seed(options.seed)

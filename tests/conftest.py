@@ -11,9 +11,9 @@ import pytest
 import data_parser
 from collection_folder import load_collection, save_collection
 from data_parser import DataSet
-from hyperparameters import TrainingParameters
 from model_collection import Entry, ModelCollection, TrainingObserver, train
 from network_layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling, Variant
+from training_parameters import TrainingParameters
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

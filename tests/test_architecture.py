@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = (
     {"errors", "unused_path"},
     {"network_layers", "data_formats", "evaluation", "literal_files", "checked_folder"},
-    {"hyperparameters", "data_parser"},
+    {"training_parameters", "keras_layers", "augmentation"},
+    {"hyperparameters", "data_parser", "learning_course"},
     {"cnn_model"},
     {"gan", "model_collection"},
     {"collection_folder", "generator_folder"},
@@ -25,7 +26,10 @@ PROGRAMS = {"shrink_emnist", "glyph_dataset"}
 TRAINING_PROGRAMS = {"train_generators", "train_judge"}
 # Where Keras networks are made; whatever uses them imports them only when it does.
 NETWORKS = {
+    "augmentation.py",
     "cnn_model.py",
+    "keras_layers.py",
+    "learning_course.py",
     "gan/adversarial_model.py",
     "gan/adversarial_optimizers.py",
     "gan/batches.py",

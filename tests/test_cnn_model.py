@@ -15,7 +15,6 @@ import cnn_model
 import network_layers
 from cnn_model import TrainingImages, TrainingProgress, TrainingStopped, build_network, fit_network
 from data_parser import DataSet
-from hyperparameters import TrainingParameters
 from network_layers import (
     ACTIVATIONS,
     INCREASING_ACTIVATIONS,
@@ -28,6 +27,7 @@ from network_layers import (
     MaxPooling,
     Variant,
 )
+from training_parameters import TrainingParameters
 
 VARIANTS: list[Variant] = [
     (Flatten(),),

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hyperparameters
 import network_layers
+import training_parameters
 from gan import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,12 +59,12 @@ def test_every_layer_and_key_is_documented() -> None:
 
 
 def test_every_training_parameter_is_documented() -> None:
-    for key in hyperparameters.TrainingParameters.__dataclass_fields__:
+    for key in training_parameters.TrainingParameters.__dataclass_fields__:
         assert f"`'{key}'`" in FORMATS
 
 
 def test_every_activation_and_optimizer_is_documented() -> None:
-    for name in (*network_layers.ACTIVATIONS, *hyperparameters.OPTIMIZERS):
+    for name in (*network_layers.ACTIVATIONS, *training_parameters.OPTIMIZERS):
         assert name in FORMATS
 
 

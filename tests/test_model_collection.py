@@ -16,9 +16,9 @@ from data_parser import DataSet
 from errors import CollectionError, HyperparameterError
 from evaluation import overlap
 from evaluation.recognition import Score
-from hyperparameters import TrainingParameters
 from model_collection import Entry, ModelCollection, network_of, score_split, train
 from network_layers import Dense, Flatten, Variant, weight_arrays
+from training_parameters import TrainingParameters
 
 MakeDataSet = Callable[..., DataSet]
 

@@ -452,7 +452,7 @@ def load_collection_entry(session: TrainerPredictor) -> Any:
 
 
 def hyper() -> Any:
-    from hyperparameters import TrainingParameters
+    from training_parameters import TrainingParameters
 
     return TrainingParameters("adam", 1, 1)
 
