@@ -32,4 +32,5 @@ $(VENV)/.installed-checks: requirements-checks.lock $(VENV)/.installed
 # After a change of the dependencies in pyproject.toml; needs uv.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --extra cluster pyproject.toml -o requirements-cluster.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --extra checks pyproject.toml -o requirements-checks.lock

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 __version__ = "0.1.0"
+SPLITS = ("training", "validation", "test", "generator")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             keep_digits=options.keep_digits,
             file_split=options.file_split,
+            shares=options.split_shares,
+            workers=options.workers,
+            cluster=options.cluster,
         )
     except KeyboardInterrupt:
         return 130
@@ -99,6 +103,28 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep the file's own test rows as the test set, for figures beside published ones",
     )
+    parser.add_argument(
+        "--split-shares",
+        type=_shares,
+        metavar="T:V:T:G",
+        default=None,
+        help="parts for training, validation, test and generators (default 64:16:10:10)",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "-w",
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="train N networks at once, each in a process of its own; changes no result "
+        "(default: as many as there are cores, where there is enough to train)",
+    )
+    where.add_argument(
+        "--cluster",
+        metavar="HOST:PORT",
+        help="train on the machines of the Ray cluster whose head node is there; "
+        "see docs/cluster.md",
+    )
     parser.add_argument("--version", action="version", version=f"handwriting {__version__}")
     return parser
 
@@ -108,6 +134,26 @@ def _seed(text: str) -> int:
     if not digits.isascii() or not digits.isdigit() or len(digits) > 10 or int(digits) >= 2**32:
         raise argparse.ArgumentTypeError(
             f"{text[:40]!r} is no seed; give a whole number from 0 to {2**32 - 1}"
+        )
+    return int(digits)
+
+
+def _shares(text: str) -> dict[str, int]:
+    parts = text.split(":")
+    numbers = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 7]
+    if not len(parts) == len(numbers) == len(SPLITS) or not all(numbers):
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} are no shares; give four whole numbers, 1 or more, for training, "
+            "validation, test and generators, such as 64:16:10:10"
+        )
+    return dict(zip(SPLITS, numbers, strict=True))
+
+
+def _workers(text: str) -> int:
+    digits = text.lstrip("0")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 3:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no number of workers; give a whole number from 1 to 999"
         )
     return int(digits)
 

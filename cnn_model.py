@@ -5,9 +5,10 @@ Images go in as uint8 (N, 28, 28), ink 255 on paper 0; the network scales them i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from keras_layers import keras_layers
+import learner
+import training_batches
+from keras_layers import apply_layers
 from network_layers import Layer
+from optimizers import make_optimizer
 from training_parameters import TrainingParameters
 
 Images = npt.NDArray[np.uint8]
@@ -102,25 +106,37 @@ class Fitted:
     seconds: float
 
 
-def build_network(layers: Sequence[Layer], class_count: int) -> keras.Model:
+def build_network(
+    layers: Sequence[Layer], class_count: int, precision: str | None = None
+) -> keras.Model:
     """Build the network of a checked variant, with a softmax over the classes at its end.
 
     Args:
         layers: a checked variant.
         class_count: number of classes, 2 or more.
+        precision: 'bfloat16' computes all but the softmax in 16 bits; weights are float32.
 
     Returns:
         A network from uint8 (N, 28, 28) to float32 (N, class_count), each row summing to 1.
     """
-    return keras.Sequential(
-        [
-            keras.Input((28, 28), dtype="uint8"),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.Reshape((28, 28, 1)),
-            *keras_layers(layers),
-            keras.layers.Dense(class_count, activation="softmax"),
-        ]
-    )
+    images = keras.Input((28, 28), dtype="uint8")
+    with _computing_in(precision):
+        values = keras.layers.Reshape((28, 28, 1))(keras.layers.Rescaling(1 / 255)(images))
+        values = apply_layers(layers, values)
+    softmax = keras.layers.Dense(class_count, activation="softmax", dtype="float32")
+    return keras.Model(images, softmax(values))
+
+
+@contextlib.contextmanager
+def _computing_in(precision: str | None) -> Iterator[None]:
+    """Layers made meanwhile compute so; Keras hands this on in no other way."""
+    before = keras.config.dtype_policy()
+    if precision is not None:
+        keras.config.set_dtype_policy(f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def get_weights(network: keras.Model) -> Weights:
@@ -163,6 +179,7 @@ def fit_network(
     parameters: TrainingParameters,
     seed: int,
     *,
+    teacher: keras.Model | None = None,
     show: Callable[[TrainingProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Fitted:
@@ -172,7 +189,8 @@ def fit_network(
         network: made by `build_network`, right after Keras's seed was set to `seed`.
         data: images and rows; only the training rows are learnt from.
         parameters: how to train.
-        seed: order of the images.
+        seed: order and distortions of the images.
+        teacher: the network that `parameters.distillation` speaks of.
         show: called several times a second, and at the end of each epoch.
         should_stop: asked after each call of a few batches.
 
@@ -182,26 +200,36 @@ def fit_network(
     Raises:
         TrainingStopped: `should_stop` said so.
     """
-    optimizer = keras.optimizers.get(parameters.optimizer)
-    if parameters.learning_rate is not None:
-        optimizer.learning_rate = parameters.learning_rate
     batches = -(-len(data.training) // parameters.train_batch_size)
-    network.compile(
+    optimizer = make_optimizer(parameters, batches)
+    watcher = _Watcher(parameters.train_epochs, batches, show, should_stop)
+    callbacks: list[keras.callbacks.Callback] = [watcher]
+    if parameters.moving_average is not None:
+        callbacks.append(learner.ShowAverages())
+    if parameters.early_stopping_patience is not None:
+        callbacks.append(_best_epoch(parameters.early_stopping_patience))
+    started = time.perf_counter()
+    learning: keras.Model = network
+    if not parameters.learns_from_labels_alone():
+        learning = _learner(network, data, parameters, teacher)
+    training, validation = training_batches.batches_for(
+        data.images,
+        data.labels,
+        (data.training, data.validation),
+        parameters,
+        network.output_shape[-1],
+        seed,
+    )
+    learning.compile(
         optimizer=optimizer,
-        loss="sparse_categorical_crossentropy",
+        loss="sparse_categorical_crossentropy" if learning is network else None,
         metrics=["accuracy"],
         jit_compile=False,  # on processors XLA's convolutions are slower
         steps_per_execution=min(STEPS_A_CALL, batches),
     )
-    watcher = _Watcher(parameters.train_epochs, batches, show, should_stop)
-    callbacks: list[keras.callbacks.Callback] = [watcher]
-    if parameters.early_stopping_patience is not None:
-        callbacks.append(_best_epoch(parameters.early_stopping_patience))
-    started = time.perf_counter()
-    tensors = _tensors(data)
-    network.fit(
-        _batches(tensors, data.training, parameters.train_batch_size, seed),
-        validation_data=_batches(tensors, data.validation, PREDICTION_BATCH, None),
+    learning.fit(
+        training,
+        validation_data=validation,
         epochs=parameters.train_epochs,
         shuffle=False,  # the batches are shuffled already
         callbacks=callbacks,
@@ -210,36 +238,29 @@ def fit_network(
     return Fitted(tuple(watcher.finished), time.perf_counter() - started)
 
 
+def _learner(
+    network: keras.Model,
+    data: TrainingImages,
+    parameters: TrainingParameters,
+    teacher: keras.Model | None,
+) -> learner.Learner:
+    log_prior = None
+    if parameters.class_weighting == "prior":
+        labels = data.labels[data.training]
+        log_prior = np.log(training_batches.class_shares(labels, network.output_shape[-1]))
+    return learner.Learner(
+        network,
+        log_prior=log_prior,
+        teacher=teacher,
+        distillation=parameters.distillation,
+        moving_average=parameters.moving_average,
+    )
+
+
 def _best_epoch(patience: int) -> keras.callbacks.Callback:
     return keras.callbacks.EarlyStopping(
         monitor="val_accuracy", mode="max", patience=patience, restore_best_weights=True
     )
-
-
-def _tensors(data: TrainingImages) -> tuple[Any, Any]:
-    """Images and labels where TensorFlow finds them, for training and validation alike."""
-    import tensorflow as tf
-
-    return tf.constant(data.images), tf.constant(data.labels.astype(np.int32))
-
-
-def _batches(
-    tensors: tuple[Any, Any], rows: npt.NDArray[np.integer], batch_size: int, seed: int | None
-) -> Any:
-    """Batches of uint8 images and labels, gathered from the one copy; shuffled if seeded."""
-    import tensorflow as tf
-
-    images, labels = tensors
-    order = tf.data.Dataset.from_tensor_slices(rows.astype(np.int64))
-    if seed is not None:
-        order = order.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
-    batches = order.batch(batch_size).map(
-        lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen))
-    )
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1  # the other cores are busy with the network
-    return batches.with_options(options).prefetch(8)
 
 
 class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
@@ -288,6 +309,30 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
                 finished=tuple(self.finished),
             )
         )
+
+
+def average_over_shifts(network: keras.Model, shifts: int) -> keras.Model:
+    """A network that reads every image where it is and shifted, and averages.
+
+    Args:
+        network: made by `build_network`.
+        shifts: pixels; all shifts count whose rows and columns together make at most so many.
+
+    Returns:
+        A network like `network`, that shares its weights.
+    """
+    places = [
+        (row, column)
+        for row in range(2 * shifts + 1)
+        for column in range(2 * shifts + 1)
+        if abs(row - shifts) + abs(column - shifts) <= shifts
+    ]
+    images = keras.Input((28, 28), dtype="uint8")
+    framed = keras.layers.ZeroPadding2D(shifts, dtype="uint8")(keras.ops.expand_dims(images, -1))
+    moved = [framed[:, row : row + 28, column : column + 28, 0] for row, column in places]
+    probabilities = network(keras.ops.concatenate(moved, axis=0))
+    several = keras.ops.reshape(probabilities, (len(places), -1, probabilities.shape[-1]))
+    return keras.Model(images, keras.ops.mean(several, axis=0))
 
 
 def predict(network: keras.Model, images: Images) -> npt.NDArray[np.float32]:

@@ -211,16 +211,19 @@ def open_data_set(
     seed: int = 42,
     keep_digits: bool = False,
     file_split: bool = False,
+    shares: Mapping[str, int] = SPLIT_SHARES,
 ) -> DataSet:
     """Read a data set file and divide its images into splits.
 
-    A file of `write_npz` brings its own splits, so `seed` and `file_split` do not touch those.
+    A file of `write_npz` brings its own splits, so `seed`, `file_split` and `shares` do not touch
+    those.
 
     Args:
         path: A MATLAB file in NIST's layout (classic or v7.3) or a file of `write_npz`.
         seed: Seed of the random choice, 0 or more.
         keep_digits: Whether the classes '0' to '9' stay.
         file_split: Whether the file's own test rows are the test split.
+        shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
 
     Returns:
         The data set, its images uint8 (N, 28, 28).
@@ -238,19 +241,24 @@ def open_data_set(
             splits = Splits(**content.division.rows)
             split_by, seed = content.division.split_by, content.division.seed
         else:
-            splits = _split(content.labels, content.in_test, classes, seed, file_split)
+            splits = _split(content.labels, content.in_test, classes, seed, file_split, shares)
             split_by = "file" if file_split else "seed"
     return DataSet(content.images, content.labels, classes, splits, path, split_by, seed)
 
 
 def split_data(
-    labels: _Integers, in_test: _Flags, classes: Sequence[str], seed: int, file_split: bool
+    labels: _Integers,
+    in_test: _Flags,
+    classes: Sequence[str],
+    seed: int,
+    file_split: bool,
+    shares: Mapping[str, int] = SPLIT_SHARES,
 ) -> Splits:
     """Divide rows into training, validation, test and generator, each class by itself.
 
-    By seed the shares are 64, 16, 10 and 10 % of each class, rounded half up, the remainder going
-    to training. With `file_split` the file's own test rows are the test split, and the other rows
-    are divided in the same proportion (64 : 16 : 10) among the remaining three.
+    By seed the usual shares are 64, 16, 10 and 10 % of each class, rounded half up, the remainder
+    going to training. With `file_split` the file's own test rows are the test split, and the other
+    rows are divided in the same proportion (64 : 16 : 10) among the remaining three.
 
     Args:
         labels: Integers (N,), indices into `classes`.
@@ -258,6 +266,7 @@ def split_data(
         classes: The character of each class, for messages.
         seed: Seed of the random choice, 0 or more.
         file_split: Whether the file's own test rows are the test split.
+        shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
 
     Returns:
         The splits; the same arguments always give the same ones.
@@ -266,7 +275,7 @@ def split_data(
         DataError: A class has too few images for every split to get one.
     """
     try:
-        return _split(labels, in_test, classes, seed, file_split)
+        return _split(labels, in_test, classes, seed, file_split, shares)
     except Problem as problem:
         raise DataError(f"the data cannot be split: {problem}") from problem
 
@@ -361,14 +370,21 @@ def _why_not(head: bytes, suffix: str) -> str:
 
 
 def _split(
-    labels: _Integers, in_test: _Flags, classes: Sequence[str], seed: int, file_split: bool
+    labels: _Integers,
+    in_test: _Flags,
+    classes: Sequence[str],
+    seed: int,
+    file_split: bool,
+    shares: Mapping[str, int],
 ) -> Splits:
     if seed < 0:
         raise Problem(f"the seed is {seed}, not a whole number from 0 up")
     if file_split and not in_test.any():
         raise Problem("the file has no test rows of its own, so it cannot be split by file")
     rng = np.random.default_rng(seed)
-    dealt = dict(SPLIT_SHARES)
+    if set(shares) != set(SPLIT_NAMES) or min(shares.values()) < 1:
+        raise Problem(f"the shares are {dict(shares)}, but each split needs 1 or more")
+    dealt = {name: shares[name] for name in SPLIT_SHARES}
     if file_split:
         del dealt["test"]
     split_of = np.full(len(labels), SPLIT_NAMES.index("test"), np.uint8)
@@ -394,6 +410,6 @@ def _split_counts(count: int, shares: Mapping[str, int], character: str) -> dict
     if min(counts.values()) < 1:
         raise Problem(
             f"the class {quoted(character)} has {count} images to divide, too few for "
-            f"{len(shares)} splits; it needs at least 5"
+            f"{len(shares)} splits; it needs at least {-(-whole // (2 * min(shares.values())))}"
         )
     return counts

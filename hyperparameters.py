@@ -36,11 +36,24 @@ from literal_files import (
 from network_layers import (
     ACTIVATIONS,
     LAYER_TYPES,
+    MAXIMUM_DEPTH,
+    NORMALIZATIONS,
     Layer,
+    Residual,
     Variant,
     variant_problems,
 )
 from training_parameters import TrainingParameters, training_parameters_from_dictionary
+
+# Of one layer; more are not listed, since a hostile file could hold millions.
+PROBLEMS_LISTED = 20
+
+
+def _normalization(value: Any) -> Any:
+    if value is None or value in NORMALIZATIONS:
+        return value
+    raise ValueError(" or ".join(repr(name) for name in NORMALIZATIONS) + ", or None for none")
+
 
 LAYER_CHECKS: Mapping[str, Check] = {
     "filters": whole_number(1, 4096),
@@ -48,21 +61,32 @@ LAYER_CHECKS: Mapping[str, Check] = {
     "strides": one_or_two_whole_numbers(1, 28),
     "padding": one_of(("same", "valid")),
     "activation": one_of(ACTIVATIONS),
+    "normalization": _normalization,
+    "ratio": whole_number(1, 4096),
+    "layers": tuple,  # checked one by one before
     "pool_size": one_or_two_whole_numbers(1, 28),
     "dropout_ratio": number_between(0, 1, including_low=True),
     "dense_layer_size": whole_number(1, 65536),
 }
 
 
-def layer_from_dictionary(given: Any) -> tuple[Layer | None, list[str]]:
+def layer_from_dictionary(given: Any, depth: int = 0) -> tuple[Layer | None, list[str]]:
     """Check one layer as it is written in a hyperparameter file.
 
     Args:
         given: the literal, a dictionary with 'type' and the keys of that type.
+        depth: how many layers it lies in.
 
     Returns:
         The layer (None when it cannot be made), and every problem found, one sentence each.
     """
+    try:
+        return _checked_layer(given, depth)
+    except RecursionError:  # Python cannot write out what is nested so deeply
+        return None, ["a value in it is nested too deeply"]
+
+
+def _checked_layer(given: Any, depth: int) -> tuple[Layer | None, list[str]]:
     if not isinstance(given, dict):
         return None, [f"a layer is a dictionary such as {{'type':'flatten'}}, not {quote(given)}"]
     name = given.get("type")
@@ -71,18 +95,46 @@ def layer_from_dictionary(given: Any) -> tuple[Layer | None, list[str]]:
         said = f"unknown type {quote(name)}" if "type" in given else "the key 'type' is missing"
         return None, [f"{said}; types are {quoted_list(list(LAYER_TYPES))}"]
     rest = {key: value for key, value in given.items() if key != "type"}
+    nested: list[str] = []
+    if kind is Residual and "layers" in rest:
+        rest["layers"], nested = _nested_layers(rest["layers"], depth + 1)
     values, problems = checked_fields(rest, kind, LAYER_CHECKS, f"{name!r}")
+    problems += nested
     return (None if problems else kind(**values)), problems
 
 
+def _nested_layers(given: Any, depth: int) -> tuple[Variant, list[str]]:
+    """Check the layers in a layer; returns those that can be made, and every problem found."""
+    if depth > MAXIMUM_DEPTH:
+        return (), [f"layers with layers in them nest at most {MAXIMUM_DEPTH} deep"]
+    if not isinstance(given, (list, tuple)) or not given:
+        return (), [f"'layers' is {quote(given)}, but must be a list of one or more layers"]
+    layers: list[Layer] = []
+    problems: list[str] = []
+    for number, literal in enumerate(given):
+        layer, found = layer_from_dictionary(literal, depth)
+        problems += [f"layer {number} in it: {problem}" for problem in found]
+        if len(problems) >= PROBLEMS_LISTED:
+            break
+        if layer is not None:
+            layers.append(layer)
+    return tuple(layers), problems
+
+
 def layer_to_dictionary(layer: Layer) -> dict[str, Any]:
-    """Write a layer as in a hyperparameter file, with every key; pairs are lists, as in JSON."""
-    fields = {
-        field.name: list(value) if isinstance(value, tuple) else value
-        for field in dataclasses.fields(layer)
-        for value in [getattr(layer, field.name)]
-    }
-    return {"type": layer.type, **fields}
+    """Write a layer as in a hyperparameter file; pairs are lists, as in JSON.
+
+    Returns:
+        Every key, but for those whose value is None.
+    """
+    written: dict[str, Any] = {"type": layer.type}
+    for field in dataclasses.fields(layer):
+        value = getattr(layer, field.name)
+        if field.name == "layers":
+            written["layers"] = [layer_to_dictionary(inner) for inner in value]
+        elif value is not None:  # left out, so that layers from before the key stay what they are
+            written[field.name] = list(value) if isinstance(value, tuple) else value
+    return written
 
 
 @dataclass(frozen=True)

@@ -1,72 +1,130 @@
-"""The Keras layers that the layers of a variant stand for."""
+"""The Keras layers that the layers of a variant stand for, applied to an image."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from typing import TypeGuard
+from collections.abc import Sequence
+from typing import TypeAlias, TypeGuard
 
 import keras
 
 from network_layers import (
     INCREASING_ACTIVATIONS,
+    Activation,
     BatchNormalization,
     Conv2D,
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePooling,
     Layer,
     MaxPooling,
+    Residual,
+    SeparableConv2D,
+    SqueezeExcitation,
 )
 
+ActivatedImage: TypeAlias = Conv2D | SeparableConv2D | Residual
 
-def keras_layers(layers: Sequence[Layer]) -> Iterator[keras.layers.Layer]:
-    """Keras layers of a variant; an activation may move behind the pooling that follows it.
+
+def apply_layers(layers: Sequence[Layer], values: keras.KerasTensor) -> keras.KerasTensor:
+    """Apply checked layers one after the other; an activation may move behind a pooling.
 
     Args:
-        layers: a checked variant.
+        layers: checked layers.
+        values: float32 (N, rows, columns, channels), or (N, values) where no image is needed.
 
-    Yields:
-        Layers to be applied one after the other to float32 (N, 28, 28, 1), values 0 to 1.
+    Returns:
+        What comes out of the last layer.
     """
     postponed = None
     for layer, after in zip(layers, [*layers[1:], None], strict=True):
         if _pools_before_activation(layer, after):
-            yield _keras_layer(dataclasses.replace(layer, activation="linear"))
-            postponed = layer
+            values = _apply(dataclasses.replace(layer, activation="linear"), values)
+            postponed = layer.activation
             continue
-        yield _keras_layer(layer)
+        values = _apply(layer, values)
         if postponed is not None:
-            yield keras.layers.Activation(postponed.activation)
+            values = _activated(values, postponed)
             postponed = None
+    return values
 
 
-def _pools_before_activation(layer: Layer, after: Layer | None) -> TypeGuard[Conv2D]:
+def _pools_before_activation(layer: Layer, after: Layer | None) -> TypeGuard[ActivatedImage]:
     """Whether the largest value may be taken first: the same result from a quarter of the work."""
     return (
-        isinstance(layer, Conv2D)
+        isinstance(layer, ActivatedImage)
         and isinstance(after, MaxPooling)
         and layer.activation in INCREASING_ACTIVATIONS
     )
 
 
-def _keras_layer(layer: Layer) -> keras.layers.Layer:
+def _apply(layer: Layer, values: keras.KerasTensor) -> keras.KerasTensor:
     match layer:
-        case Conv2D():
-            return keras.layers.Conv2D(
-                layer.filters,
-                layer.kernel_size,
-                strides=layer.strides,
-                padding=layer.padding,
-                activation=layer.activation,
-            )
+        case Conv2D() | SeparableConv2D() | Dense():
+            return _normalized_and_activated(layer, values)
         case MaxPooling():
-            return keras.layers.MaxPooling2D(layer.pool_size)
+            return keras.layers.MaxPooling2D(layer.pool_size)(values)
+        case GlobalAveragePooling():
+            return keras.layers.GlobalAveragePooling2D()(values)
         case Dropout():
-            return keras.layers.Dropout(layer.dropout_ratio)
+            return keras.layers.Dropout(layer.dropout_ratio)(values)
         case BatchNormalization():
-            return keras.layers.BatchNormalization()
+            return keras.layers.BatchNormalization()(values)
+        case Activation():
+            return keras.layers.Activation(layer.activation)(values)
+        case SqueezeExcitation():
+            return _channels_weighed(layer, values)
+        case Residual():
+            return _residual(layer, values)
         case Flatten():
-            return keras.layers.Flatten()
-        case Dense():
-            return keras.layers.Dense(layer.dense_layer_size, activation=layer.activation)
+            return keras.layers.Flatten()(values)
+
+
+def _normalized_and_activated(
+    layer: Conv2D | SeparableConv2D | Dense, values: keras.KerasTensor
+) -> keras.KerasTensor:
+    """A kernel's result with bias and activation, or with normalization and activation."""
+    if layer.normalization is None:
+        return _with_kernel(layer, layer.activation, use_bias=True)(values)
+    values = _with_kernel(layer, "linear", use_bias=False)(values)
+    return _activated(keras.layers.BatchNormalization()(values), layer.activation)
+
+
+def _with_kernel(
+    layer: Conv2D | SeparableConv2D | Dense, activation: str, *, use_bias: bool
+) -> keras.layers.Layer:
+    if isinstance(layer, Dense):
+        return keras.layers.Dense(layer.dense_layer_size, activation=activation, use_bias=use_bias)
+    kind = keras.layers.Conv2D if isinstance(layer, Conv2D) else keras.layers.SeparableConv2D
+    return kind(
+        layer.filters,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        activation=activation,
+        use_bias=use_bias,
+    )
+
+
+def _activated(values: keras.KerasTensor, activation: str) -> keras.KerasTensor:
+    return values if activation == "linear" else keras.layers.Activation(activation)(values)
+
+
+def _channels_weighed(layer: SqueezeExcitation, values: keras.KerasTensor) -> keras.KerasTensor:
+    channels = values.shape[-1]
+    weights = keras.layers.GlobalAveragePooling2D(keepdims=True)(values)
+    weights = keras.layers.Dense(layer.neurons(channels), activation="relu")(weights)
+    weights = keras.layers.Dense(channels, activation="sigmoid")(weights)
+    return keras.layers.Multiply()([values, weights])
+
+
+def _residual(layer: Residual, values: keras.KerasTensor) -> keras.KerasTensor:
+    changed = apply_layers(layer.layers, values)
+    strides = layer.shortcut_strides(values.shape[1:])
+    if strides != (1, 1):
+        values = keras.layers.AveragePooling2D(strides, padding="same")(values)
+    added = changed.shape[-1] - values.shape[-1]
+    if added:
+        values = keras.ops.pad(values, [(0, 0), (0, 0), (0, 0), (0, added)])
+    return _activated(keras.layers.Add()([changed, values]), layer.activation)

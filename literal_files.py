@@ -81,6 +81,8 @@ def quote(value: Any) -> str:
     """A value as it is written, shortened where it is long."""
     try:
         text = repr(value)
+    except RecursionError:
+        return "something nested too deeply"
     except ValueError:  # Python refuses to write out a number of thousands of digits
         return "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."

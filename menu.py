@@ -13,19 +13,22 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import views
 from collection_folder import FILE_NAME
-from data_parser import open_data_set
+from collection_query import select
+from data_parser import SPLIT_SHARES, open_data_set
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS
 from gan_view import make_gan_view
 from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
+from hyperparameters import read_training_tasks
 from image_generator import GENERATORS, TRAINED_GENERATORS
 from keras_preload import KerasPreload
 from terminal import (
@@ -65,7 +68,7 @@ HELP = {
     "Predict": "draw a character and read it with the best network",
     "Save": "save the collection of trained networks in a folder",
     "Load": "load a collection from a folder in place of the one in memory",
-    "Results": "compare the networks of the collection",
+    "Results": "compare networks; also: Results top 9 by loss where parameters < 50000",
     "Evaluate": "score every network on labelled images; show what the best confuses",
     "Gan": "train generators: networks that draw characters",
     "Generate": "write a sheet, a line of text, or a data set of drawn characters",
@@ -86,6 +89,9 @@ def run(
     seed: int,
     keep_digits: bool,
     file_split: bool,
+    shares: Mapping[str, int] | None,
+    workers: int | None,
+    cluster: str | None,
 ) -> int:
     """Open a data set and run the menu until the user leaves.
 
@@ -96,20 +102,33 @@ def run(
         seed: 0 or more; the session repeats with the same seed and answers.
         keep_digits: keep 0 to 9 among the classes.
         file_split: keep the file's own test rows as the test set.
+        shares: parts of each split, for `data_parser.open_data_set`; None for the usual ones.
+        workers: how many networks `Train` trains at once; None leaves it to the program.
+        cluster: address of a Ray cluster that `Train` trains on; None for this machine.
 
     Returns:
         Exit code: 0, or 2 when the data set cannot be used.
     """
     try:
         data_set = open_data_set(
-            data_path, seed=seed, keep_digits=keep_digits, file_split=file_split
+            data_path,
+            seed=seed,
+            keep_digits=keep_digits,
+            file_split=file_split,
+            shares=shares or SPLIT_SHARES,
         )
     except UserError as error:
         print(_sentence(str(error)), file=sys.stderr)
         return 2
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries say to programmers
-    session = TrainerPredictor(data_set, seed=seed, generator_root=generator_folder)
+    session = TrainerPredictor(
+        data_set,
+        seed=seed,
+        generator_root=generator_folder,
+        workers=workers,
+        cluster=cluster,
+    )
     menu = Menu(session, make_asker(state_folder() / "history"))
     menu.greet(data_set, model_folder)
     menu.loop()
@@ -225,14 +244,20 @@ class Menu:
     def _command(self, word: str) -> Callable[[], None]:
         if not word:
             return lambda: None
-        fitting = [name for name in self._commands if name.lower().startswith(word.lower())]
+        fitting = self._beginning_with(word)
         if len(fitting) == 1:
             return self._commands[fitting[0]]
         if fitting:
             raise UserError(f"{quoted(word)} can mean {' or '.join(fitting)}; type more of it")
+        first, _, rest = word.partition(" ")
+        if rest and self._beginning_with(first) == ["Results"]:
+            return partial(self._results, rest.strip())
         raise UserError(
             f"there is no command {quoted(word)}; type one of {', '.join(self._commands)}"
         )
+
+    def _beginning_with(self, word: str) -> list[str]:
+        return [name for name in self._commands if name.lower().startswith(word.lower())]
 
     def _help(self) -> None:
         for name, meaning in HELP.items():
@@ -246,13 +271,13 @@ class Menu:
         hyperparameter_file = self._ask_for_settings("hyperparameter")
         parameter_file = self._ask_for_settings("training-parameter")
         retrain = ask_yes_or_no(self._asker, "Train again what is trained already?")
-        parameters = self._session.read_settings(hyperparameter_file, parameter_file)[1]
+        read_training_tasks(hyperparameter_file, parameter_file)  # problems are named at once
         self._wait_for_keras()
         from cnn_model import TrainingStopped
 
         console = make_console()
         classes = len(self._session.data_set.classes)
-        with _stop_on_interrupt() as stop, make_training_view(console, parameters, classes) as view:
+        with _stop_on_interrupt() as stop, make_training_view(console, classes) as view:
             try:
                 self._session.train(
                     hyperparameter_file,
@@ -261,8 +286,10 @@ class Menu:
                     observer=view,
                     should_stop=stop,
                 )
-            except TrainingStopped:
+            except TrainingStopped as stopped:
                 view.stopped()
+                if stopped.__cause__ is not None:  # a defect that was met before
+                    raise stopped.__cause__ from None
         self._say_where_kept()
 
     def _say_where_kept(self) -> None:
@@ -421,17 +448,24 @@ class Menu:
         if kept is not None and kept != self._session.autosave.folder:
             say(f"The entries that were in memory and not saved are kept in {shown_path(kept)}")
 
-    def _results(self) -> None:
+    def _results(self, query: str = "") -> None:
         with_layers = ask_yes_or_no(self._asker, "Show layers?")
         collection = self._session.collection
         if not collection.entries:
             raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        selection = select(collection, query)
+        listed = selection.numbers
+        if not listed:
+            say(f"None of the entries, {len(collection.entries):,}, fits {quoted(query)}.")
+            return
         if with_layers:
-            say(views.entries_with_layers(collection))
+            say(views.entries_with_layers(collection, listed))
             say("")
         else:
-            make_console().print(views.results_table(collection))
-        say(views.results_notes(collection, self._session.data_set.fingerprint))
+            make_console().print(views.results_table(collection, listed))
+        if query or len(listed) < len(collection.entries):
+            say(views.results_scope(selection, len(collection.entries)))
+        say(views.results_notes(collection, listed, self._session.data_set.fingerprint))
 
     def _evaluate(self) -> None:
         answer = self._asker.ask("Path of a labelled data set [the test split]:", paths=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ import numpy.typing as npt
 import hyperparameters
 from data_parser import DataSet
 from errors import HyperparameterError
-from evaluation import overlap
 from evaluation.recognition import Score, score
 from hyperparameters import TrainingTask
 from network_layers import Variant
@@ -27,7 +26,7 @@ from training_parameters import TrainingParameters
 if TYPE_CHECKING:
     import keras
 
-    from cnn_model import TrainingProgress
+    from cnn_model import Fitted, TrainingProgress
 
 Weights = tuple[npt.NDArray[np.floating], ...]
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -145,91 +144,21 @@ class TrainingDiverged(Exception):
     """A training ended with weights or losses that are no finite numbers."""
 
 
-class TrainingObserver(Protocol):
-    """What someone who watches a training is told."""
-
-    def variant_skipped(self, number: int, entry: Entry) -> None:
-        """Variant `number` is in the collection already, as `entry`."""
-
-    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
-        """Variant `number`, counted from 0, of `variants` begins."""
-
-    def progressed(self, progress: TrainingProgress) -> None:
-        """Some batches, or an epoch, are done."""
-
-    def variant_finished(self, number: int, entry: Entry) -> None:
-        """The entry has joined the collection."""
-
-
-def train(
-    collection: ModelCollection,
-    tasks: Sequence[TrainingTask],
-    data_set: DataSet,
-    *,
-    seed: int,
-    retrain: bool,
-    observer: TrainingObserver,
-    keep: Callable[[], None],
-    should_stop: Callable[[], bool],
-) -> None:
-    """Train variants one after the other; each joins the collection as soon as it is finished.
+def teacher_identity(task: TrainingTask, known: Iterable[str]) -> str | None:
+    """The one of some identities that a task learns from; None where it needs no teacher.
 
     Args:
-        collection: gets the entries; its classes are those of the data set.
-        tasks: checked variants, and how to train each.
-        data_set: trained on its training split, ranked on validation, scored once on test.
-        seed: the same for every variant, so that its result does not hang on the others.
-        retrain: train also what is in the collection already, and replace it when finished.
-        observer: is told how it goes.
-        keep: called after each entry, to write the collection to disk.
-        should_stop: asked after each few batches.
+        task: names its teacher's identity, or how that begins.
+        known: identities of entries that there are, or will be; none of them twice.
 
     Raises:
-        cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
-        HyperparameterError: after all others were trained, variants that did not make a network
-            because their weights grew without bound; each is named.
-    """
-    diverged = []
-    keys = overlap.image_keys(_chosen_on(data_set))
-    for number, task in enumerate(tasks):
-        present = collection.find(task.identity)
-        if present is not None and not retrain:
-            observer.variant_skipped(number, present)
-            continue
-        observer.variant_started(number, len(tasks), task)
-        try:
-            entry = train_entry(
-                task,
-                data_set,
-                seed,
-                teacher_of(task, collection),
-                show=observer.progressed,
-                should_stop=should_stop,
-            )
-        except TrainingDiverged:
-            diverged.append(str(number))
-            continue
-        collection.add(entry, keys)
-        keep()
-        observer.variant_finished(number, entry)
-    if diverged:
-        raise HyperparameterError(
-            f"not in the collection, since the weights grew without bound: variant "
-            f"{', '.join(diverged)}; try a lower 'learning_rate'"
-        )
-
-
-def teacher_of(task: TrainingTask, collection: ModelCollection) -> Entry | None:
-    """The entry that a task learns from, or None where it learns from labels alone.
-
-    Raises:
-        HyperparameterError: the collection has no such entry, or several.
+        HyperparameterError: none of them, or several, are meant.
     """
     distillation = task.parameters.distillation
     if distillation is None:
         return None
     wanted = str(distillation.teacher)
-    found = [entry for entry in collection.entries if entry.identity.startswith(wanted)]
+    found = [identity for identity in known if identity.startswith(wanted)]
     if len(found) != 1:
         raise HyperparameterError(
             f"the teacher {wanted!r} is {'no entry' if not found else 'more than one entry'} of "
@@ -238,10 +167,14 @@ def teacher_of(task: TrainingTask, collection: ModelCollection) -> Entry | None:
     return found[0]
 
 
-def _chosen_on(data_set: DataSet) -> npt.NDArray[np.uint8]:
-    rows = np.concatenate([data_set.splits.training, data_set.splits.validation])
-    images: npt.NDArray[np.uint8] = data_set.images[rows]
-    return images
+def teacher_of(task: TrainingTask, collection: ModelCollection) -> Entry | None:
+    """The entry that a task learns from, or None where it learns from labels alone.
+
+    Raises:
+        HyperparameterError: the collection has no such entry, or several.
+    """
+    identity = teacher_identity(task, (entry.identity for entry in collection.entries))
+    return collection.find(identity) if identity is not None else None
 
 
 def train_entry(
@@ -275,24 +208,33 @@ def train_entry(
     import cnn_model
 
     keras.utils.set_random_seed(seed % 2**32)
-    network = cnn_model.build_network(task.layers, len(data_set.classes))
+    network = cnn_model.build_network(task.layers, len(data_set.classes), task.parameters.precision)
     images = cnn_model.TrainingImages(
         data_set.images, data_set.labels, data_set.splits.training, data_set.splits.validation
     )
     fitted = cnn_model.fit_network(
-        network, images, task.parameters, seed, show=show, should_stop=should_stop
+        network,
+        images,
+        task.parameters,
+        seed,
+        teacher=network_of(teacher, len(data_set.classes)) if teacher is not None else None,
+        show=show,
+        should_stop=should_stop,
     )
-    losses = [loss for epoch in fitted.epochs for loss in (epoch.loss, epoch.validation_loss)]
-    if not np.isfinite(losses).all() or not all(
-        np.isfinite(array).all() for array in cnn_model.get_weights(network)
-    ):
-        raise TrainingDiverged
+    _check_finite(fitted, network)
+    if task.parameters.precision is not None:  # which is for training alone
+        trained = cnn_model.get_weights(network)
+        network = cnn_model.build_network(task.layers, len(data_set.classes))
+        cnn_model.set_weights(network, trained)
     weights, validation = _smallest_weights(network, data_set)
+    reader = _reader(network, task.parameters)
+    if reader is not network:
+        validation = score_split(reader, data_set, "validation")
     return Entry(
         layers=task.layers,
         training_parameters=task.parameters,
         validation=validation,
-        test=score_split(network, data_set, "test"),
+        test=score_split(reader, data_set, "test"),
         history=tuple(
             EpochScores(
                 epoch.accuracy, epoch.loss, epoch.validation_accuracy, epoch.validation_loss
@@ -307,10 +249,20 @@ def train_entry(
     )
 
 
+def _check_finite(fitted: Fitted, network: keras.Model) -> None:
+    """Raise TrainingDiverged where losses or weights are no finite numbers."""
+    import cnn_model
+
+    losses = [loss for epoch in fitted.epochs for loss in (epoch.loss, epoch.validation_loss)]
+    arrays = [np.array(losses), *cnn_model.get_weights(network)]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise TrainingDiverged
+
+
 def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights, Score]:
     """Weights in half precision, unless that costs range or validation accuracy.
 
-    The ones that are returned are left in the network.
+    The ones that are returned, with the network's validation score, are left in it.
     """
     import cnn_model
 
@@ -337,12 +289,24 @@ def score_split(network: keras.Model, data_set: DataSet, name: str) -> Score:
 
 
 def network_of(entry: Entry, class_count: int) -> keras.Model:
-    """Rebuild an entry's network from its layers and fill in its weights."""
+    """Rebuild an entry's network from its layers, fill in its weights, and let it read as it did.
+
+    Returns:
+        A network from uint8 (N, 28, 28) to float32 (N, class_count).
+    """
     import cnn_model
 
     network = cnn_model.build_network(entry.layers, class_count)
     cnn_model.set_weights(network, entry.weights)
-    return network
+    return _reader(network, entry.training_parameters)
+
+
+def _reader(network: keras.Model, parameters: TrainingParameters) -> keras.Model:
+    """The network as it reads: averaging over shifts where its parameters ask for it."""
+    import cnn_model
+
+    shifts = parameters.test_time_shifts
+    return cnn_model.average_over_shifts(network, shifts) if shifts else network
 
 
 def origin_of(data_set: DataSet) -> DataOrigin:

@@ -1,30 +1,54 @@
 """The layers of a variant as plain data: what each does to an image's shape, and its weights.
 
 Knows shapes and names alone, so that text files and folders are checked, and networks counted and
-listed, without Keras; `cnn_model` makes Keras layers of them.
+listed, without Keras; `keras_layers` makes Keras layers of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 INPUT_SHAPE = (28, 28, 1)
 MAXIMUM_PARAMETERS = 50_000_000
 MAXIMUM_ACTIVATIONS = 20_000_000
+# Keras walks through a network by recursion; with more layers Python's own limit would end that.
+MAXIMUM_LAYERS = 200
+MAXIMUM_DEPTH = 4
 # Activations that never decrease: max pooling before or after them gives the same (to the last bit
 # for relu, to rounding for others that are computed in vectors),
-# which `cnn_model` uses to compute them on a quarter of the values.
+# which `keras_layers` uses to compute them on a quarter of the values.
 INCREASING_ACTIVATIONS = ("relu", "elu", "selu", "softplus", "sigmoid", "tanh", "leaky_relu")
 ACTIVATIONS = (*INCREASING_ACTIVATIONS, "linear", "gelu", "silu")
+NORMALIZATIONS = ("batch",)
 
 Shape: TypeAlias = tuple[int, ...]
 
 
 class ShapeProblem(ValueError):
     """A layer cannot follow the layers before it."""
+
+
+@dataclass(frozen=True)
+class WeightGroup:
+    """The weights of one Keras layer.
+
+    Attributes:
+        name: what Keras calls a layer of this kind in `.weights.h5`.
+        trained: shapes of the arrays that are learnt, in Keras's order.
+        moving: shapes of the arrays that follow the images seen; they come after the others.
+    """
+
+    name: str
+    trained: tuple[Shape, ...]
+    moving: tuple[Shape, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return sum(math.prod(shape) for shape in (*self.trained, *self.moving))
 
 
 @dataclass(frozen=True)
@@ -44,8 +68,8 @@ class WeightArray:
 def _needs_rows_and_columns(shape: Shape, name: str) -> None:
     if len(shape) != 3:
         raise ShapeProblem(
-            f"{name} needs an image, but a 'flatten' before it left {shape[0]} values in a row; "
-            "put it before 'flatten'"
+            f"{name} needs an image, but a layer before it, 'flatten' or 'globalaveragepooling', "
+            f"left {shape[0]} values in a row; put it before that layer"
         )
 
 
@@ -53,9 +77,23 @@ def _window_size(size: int, window: int, stride: int, padding: str) -> int:
     return -(-size // stride) if padding == "same" else (size - window) // stride + 1
 
 
+def _normalization_weights(channels: int) -> WeightGroup:
+    """Scale and offset, then the moving mean and the moving variance."""
+    return WeightGroup("batch_normalization", ((channels,),) * 2, ((channels,),) * 2)
+
+
+def _kernel_weights(
+    name: str, kernels: tuple[Shape, ...], outputs: int, normalization: str | None
+) -> tuple[WeightGroup, ...]:
+    """Kernels with a bias, or with the normalization whose offset takes the bias's place."""
+    if normalization is not None:
+        return WeightGroup(name, kernels), _normalization_weights(outputs)
+    return (WeightGroup(name, (*kernels, (outputs,))),)
+
+
 @dataclass(frozen=True)
 class Conv2D:
-    """A convolution over an image, with its activation."""
+    """A convolution over an image, with its normalization and activation."""
 
     type: ClassVar[str] = "conv2d"
     filters: int
@@ -63,24 +101,77 @@ class Conv2D:
     strides: tuple[int, int] = (1, 1)
     padding: str = "same"
     activation: str = "relu"
+    normalization: str | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape after this layer, of one image, without the batch axis."""
-        _needs_rows_and_columns(shape, "'conv2d'")
-        rows, columns = (
-            _window_size(size, window, stride, self.padding)
-            for size, window, stride in zip(shape, self.kernel_size, self.strides, strict=False)
-        )
-        if rows < 1 or columns < 1:
-            raise ShapeProblem(
-                f"a {self.kernel_size[0]}x{self.kernel_size[1]} kernel with padding 'valid' does "
-                f"not fit into the {shape[0]}x{shape[1]} image that reaches it"
-            )
-        return rows, columns, self.filters
+        return _convolved(self, shape)
 
-    def weights(self, shape: Shape) -> tuple[tuple[Shape, bool], ...]:
-        """Shapes of the kernel and the bias, with whether each is trained."""
-        return ((*self.kernel_size, shape[2], self.filters), True), ((self.filters,), True)
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """The kernel, and what follows it."""
+        kernel = (*self.kernel_size, shape[2], self.filters)
+        return _kernel_weights("conv2d", (kernel,), self.filters, self.normalization)
+
+    def words(self) -> str:
+        """The layer in a few words, such as `conv 64 3x3 relu`."""
+        return f"conv {_convolution_words(self)}"
+
+
+@dataclass(frozen=True)
+class SeparableConv2D:
+    """A convolution of each channel by itself, then one that mixes channels (Chollet 2017)."""
+
+    type: ClassVar[str] = "separableconv2d"
+    filters: int
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "same"
+    activation: str = "relu"
+    normalization: str | None = None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape after this layer, of one image, without the batch axis."""
+        return _convolved(self, shape)
+
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """The kernel over rows and columns, the one over channels, and what follows them."""
+        kernels = ((*self.kernel_size, shape[2], 1), (1, 1, shape[2], self.filters))
+        return _kernel_weights("separable_conv2d", kernels, self.filters, self.normalization)
+
+    def words(self) -> str:
+        """The layer in a few words."""
+        return f"separable conv {_convolution_words(self)}"
+
+
+def _convolved(layer: Conv2D | SeparableConv2D, shape: Shape) -> Shape:
+    _needs_rows_and_columns(shape, repr(layer.type))
+    rows, columns = (
+        _window_size(size, window, stride, layer.padding)
+        for size, window, stride in zip(shape, layer.kernel_size, layer.strides, strict=False)
+    )
+    if rows < 1 or columns < 1:
+        raise ShapeProblem(
+            f"a {layer.kernel_size[0]}x{layer.kernel_size[1]} kernel with padding 'valid' does "
+            f"not fit into the {shape[0]}x{shape[1]} image that reaches it"
+        )
+    return rows, columns, layer.filters
+
+
+def _convolution_words(layer: Conv2D | SeparableConv2D) -> str:
+    strides = "" if layer.strides == (1, 1) else f" strides {_times(layer.strides)}"
+    padding = "" if layer.padding == "same" else f" {layer.padding}"
+    return (
+        f"{layer.filters} {_times(layer.kernel_size)}{strides}{padding}{_normalized(layer)} "
+        f"{layer.activation}"
+    )
+
+
+def _times(sizes: tuple[int, int]) -> str:
+    return f"{sizes[0]}x{sizes[1]}"
+
+
+def _normalized(layer: Conv2D | SeparableConv2D | Dense) -> str:
+    return "" if layer.normalization is None else f" {layer.normalization} norm"
 
 
 @dataclass(frozen=True)
@@ -101,9 +192,33 @@ class MaxPooling:
             )
         return rows, columns, shape[2]
 
-    def weights(self, shape: Shape) -> tuple[tuple[Shape, bool], ...]:
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
         """No weights."""
         return ()
+
+    def words(self) -> str:
+        """The layer in a few words."""
+        return f"pool {_times(self.pool_size)}"
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling:
+    """The mean of each channel: an image becomes a row of values."""
+
+    type: ClassVar[str] = "globalaveragepooling"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One axis with a value a channel."""
+        _needs_rows_and_columns(shape, "'globalaveragepooling'")
+        return (shape[2],)
+
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """No weights."""
+        return ()
+
+    def words(self) -> str:
+        """The layer in a few words."""
+        return "global average"
 
 
 @dataclass(frozen=True)
@@ -117,9 +232,13 @@ class Dropout:
         """The shape that came in."""
         return shape
 
-    def weights(self, shape: Shape) -> tuple[tuple[Shape, bool], ...]:
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
         """No weights."""
         return ()
+
+    def words(self) -> str:
+        """The layer in a few words."""
+        return f"dropout {self.dropout_ratio:g}"
 
 
 @dataclass(frozen=True)
@@ -132,10 +251,62 @@ class BatchNormalization:
         """The shape that came in."""
         return shape
 
-    def weights(self, shape: Shape) -> tuple[tuple[Shape, bool], ...]:
-        """Shapes of scale, offset, moving mean and moving variance."""
-        channels = (shape[-1],)
-        return (channels, True), (channels, True), (channels, False), (channels, False)
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """Scale, offset, moving mean and moving variance."""
+        return (_normalization_weights(shape[-1]),)
+
+    def words(self) -> str:
+        """The layer in a few words."""
+        return "batch norm"
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of each value by itself."""
+
+    type: ClassVar[str] = "activation"
+    activation: str
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape that came in."""
+        return shape
+
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """No weights."""
+        return ()
+
+    def words(self) -> str:
+        """The layer in a word."""
+        return self.activation
+
+
+@dataclass(frozen=True)
+class SqueezeExcitation:
+    """Weighs each channel by 0 to 1, as two dense layers make it of all their means (Hu 2018)."""
+
+    type: ClassVar[str] = "squeezeexcitation"
+    ratio: int = 8
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape that came in."""
+        _needs_rows_and_columns(shape, "'squeezeexcitation'")
+        return shape
+
+    def neurons(self, channels: int) -> int:
+        """Size of the first dense layer; the second has a neuron for each channel."""
+        return max(1, channels // self.ratio)
+
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """Kernel and bias of both dense layers."""
+        channels, neurons = shape[2], self.neurons(shape[2])
+        return (
+            WeightGroup("dense", ((channels, neurons), (neurons,))),
+            WeightGroup("dense", ((neurons, channels), (channels,))),
+        )
+
+    def words(self) -> str:
+        """The layer in a few words."""
+        return f"squeeze and excite 1/{self.ratio}"
 
 
 @dataclass(frozen=True)
@@ -148,18 +319,23 @@ class Flatten:
         """One axis with all values."""
         return (math.prod(shape),)
 
-    def weights(self, shape: Shape) -> tuple[tuple[Shape, bool], ...]:
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
         """No weights."""
         return ()
+
+    def words(self) -> str:
+        """The layer in a word."""
+        return "flatten"
 
 
 @dataclass(frozen=True)
 class Dense:
-    """Each neuron sees every value, with its activation."""
+    """Each neuron sees every value, with its normalization and activation."""
 
     type: ClassVar[str] = "dense"
     dense_layer_size: int
     activation: str = "relu"
+    normalization: str | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
         """One axis with a value a neuron."""
@@ -167,29 +343,142 @@ class Dense:
             raise ShapeProblem("'dense' needs a row of values: put 'flatten' before it")
         return (self.dense_layer_size,)
 
-    def weights(self, shape: Shape) -> tuple[tuple[Shape, bool], ...]:
-        """Shapes of the kernel and the bias."""
-        return ((shape[0], self.dense_layer_size), True), ((self.dense_layer_size,), True)
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """The kernel, and what follows it."""
+        kernel = (shape[0], self.dense_layer_size)
+        return _kernel_weights("dense", (kernel,), self.dense_layer_size, self.normalization)
+
+    def words(self) -> str:
+        """The layer in a few words."""
+        return f"dense {self.dense_layer_size}{_normalized(self)} {self.activation}"
 
 
-Layer: TypeAlias = Conv2D | MaxPooling | Dropout | BatchNormalization | Flatten | Dense
+@dataclass(frozen=True)
+class Residual:
+    """Layers whose result is added to what went into them, then an activation (He 2016).
+
+    The way past the layers has no weights (He's option A): where they shrink the image, it is
+    averaged to the same size; where they add channels, channels of zeros are put behind its own.
+
+    Attributes:
+        layers: one or more, ending in an image.
+        activation: of the sum.
+    """
+
+    type: ClassVar[str] = "residual"
+    layers: tuple[Layer, ...]
+    activation: str = "relu"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape after this layer, of one image, without the batch axis."""
+        _needs_rows_and_columns(shape, "'residual'")
+        after = shape
+        for number, layer in enumerate(self.layers):
+            try:
+                after = _checked_output(layer, after)
+            except ShapeProblem as problem:
+                raise ShapeProblem(f"layer {number} in it ({layer.type!r}): {problem}") from problem
+        self._check_sum(shape, after)
+        return after
+
+    def _check_sum(self, before: Shape, after: Shape) -> None:
+        if len(after) != 3:
+            raise ShapeProblem(
+                f"the layers in it end in a row of {after[0]} values, which cannot be added to "
+                "an image; put 'flatten' or 'globalaveragepooling' behind 'residual'"
+            )
+        if after[2] < before[2]:
+            raise ShapeProblem(
+                f"the layers in it make {after[2]} channels of {before[2]}, but must make "
+                "as many or more"
+            )
+        if None in (_whole_stride(*sizes) for sizes in zip(before[:2], after[:2], strict=True)):
+            raise ShapeProblem(
+                f"the layers in it make a {after[0]}x{after[1]} image of {before[0]}x{before[1]}, "
+                "a size that no whole stride gives; use padding 'same'"
+            )
+
+    def shortcut_strides(self, shape: Shape) -> tuple[int, int]:
+        """By how much the way past the layers shrinks rows and columns; (1, 1) is not at all."""
+        after = self.output_shape(shape)
+        rows, columns = (
+            _whole_stride(*sizes) or 1 for sizes in zip(shape[:2], after[:2], strict=True)
+        )
+        return rows, columns
+
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """Those of its layers."""
+        shapes = shapes_after(self.layers, shape)
+        return tuple(
+            group
+            for layer, before in zip(self.layers, (shape, *shapes), strict=False)
+            for group in layer.weights(before)
+        )
+
+    def words(self) -> str:
+        """The layer in a few words, those in it in brackets."""
+        return f"residual ({summary(self.layers)}) {self.activation}"
+
+
+def _whole_stride(before: int, after: int) -> int | None:
+    """The smallest stride that makes so many windows of so many rows, padded at the edges."""
+    return next((stride for stride in range(1, before + 1) if -(-before // stride) == after), None)
+
+
+Layer: TypeAlias = (
+    Conv2D
+    | SeparableConv2D
+    | MaxPooling
+    | GlobalAveragePooling
+    | Dropout
+    | BatchNormalization
+    | Activation
+    | SqueezeExcitation
+    | Residual
+    | Flatten
+    | Dense
+)
 Variant: TypeAlias = tuple[Layer, ...]
 LAYER_TYPES: Mapping[str, type[Layer]] = {
-    layer.type: layer for layer in (Conv2D, MaxPooling, Dropout, BatchNormalization, Flatten, Dense)
+    layer.type: layer
+    for layer in (
+        Conv2D,
+        SeparableConv2D,
+        MaxPooling,
+        GlobalAveragePooling,
+        Dropout,
+        BatchNormalization,
+        Activation,
+        SqueezeExcitation,
+        Residual,
+        Flatten,
+        Dense,
+    )
 }
 
 
-def shapes_after(layers: Sequence[Layer]) -> tuple[Shape, ...]:
+def _checked_output(layer: Layer, shape: Shape) -> Shape:
+    """Shape after a layer, where it can follow and its values fit into memory."""
+    after = layer.output_shape(shape)
+    if math.prod(after) > MAXIMUM_ACTIVATIONS:
+        raise ShapeProblem(f"it makes {math.prod(after):,} values of one image, which is too many")
+    return after
+
+
+def shapes_after(layers: Sequence[Layer], shape: Shape = INPUT_SHAPE) -> tuple[Shape, ...]:
     """Shape of one image after each layer.
 
+    Args:
+        layers: checked layers.
+        shape: of what goes into the first, without the batch axis.
+
     Returns:
-        One shape a layer, without the batch axis; `INPUT_SHAPE` goes into the first.
+        One shape a layer, without the batch axis.
 
     Raises:
         ShapeProblem: a layer cannot follow those before it.
     """
     shapes = []
-    shape: Shape = INPUT_SHAPE
     for layer in layers:
         shape = layer.output_shape(shape)
         shapes.append(shape)
@@ -208,59 +497,80 @@ def weight_arrays(layers: Sequence[Layer], class_count: int) -> tuple[WeightArra
     """
     arrays = []
     seen: dict[str, int] = {}
-    shape: Shape = INPUT_SHAPE
-    names = {"conv2d": "conv2d", "dense": "dense", "batchnormalization": "batch_normalization"}
-    for layer in (*layers, Dense(class_count, "linear")):
-        weights = layer.weights(shape)
-        if weights:
-            name = names[layer.type]
-            number = seen.get(name, 0)
-            seen[name] = number + 1
-            folder = f"layers/{name}_{number}" if number else f"layers/{name}"
-            arrays += [
-                WeightArray(f"{folder}/vars/{index}", size, trainable)
-                for index, (size, trainable) in enumerate(weights)
-            ]
-        shape = layer.output_shape(shape)
+    for group in _weight_groups((*layers, Dense(class_count, "linear"))):
+        number = seen.get(group.name, 0)
+        seen[group.name] = number + 1
+        folder = f"layers/{group.name}_{number}" if number else f"layers/{group.name}"
+        arrays += [
+            WeightArray(f"{folder}/vars/{index}", shape, index < len(group.trained))
+            for index, shape in enumerate((*group.trained, *group.moving))
+        ]
     return tuple(arrays)
 
 
-def layer_parameter_counts(layers: Sequence[Layer], class_count: int) -> tuple[int, ...]:
-    """Number of weights of each layer, and last of the softmax layer that the program adds."""
-    shapes = [INPUT_SHAPE, *shapes_after(layers)]
-    return tuple(
-        sum(math.prod(size) for size, _ in layer.weights(shape))
-        for layer, shape in zip([*layers, Dense(class_count, "linear")], shapes, strict=True)
-    )
+def _weight_groups(layers: Sequence[Layer]) -> Iterator[WeightGroup]:
+    shape: Shape = INPUT_SHAPE
+    for layer in layers:
+        yield from layer.weights(shape)
+        shape = layer.output_shape(shape)
 
 
 def parameter_count(layers: Sequence[Layer], class_count: int) -> int:
     """Number of weights of a network, trainable and not."""
-    return sum(array.size for array in weight_arrays(layers, class_count))
+    return sum(group.size for group in _weight_groups((*layers, Dense(class_count, "linear"))))
+
+
+def layer_count(layers: Sequence[Layer]) -> int:
+    """Number of layers, those in other layers too."""
+    return sum(
+        1 + (layer_count(layer.layers) if isinstance(layer, Residual) else 0) for layer in layers
+    )
+
+
+@dataclass(frozen=True)
+class LayerLine:
+    """What a table says of a layer.
+
+    Attributes:
+        depth: how many layers it lies in.
+        words: the layer in a few words, without those in it.
+        shape: of one image after it.
+        parameters: number of its own weights, without those in it.
+    """
+
+    depth: int
+    words: str
+    shape: Shape
+    parameters: int
+
+
+def layer_lines(
+    layers: Sequence[Layer], shape: Shape = INPUT_SHAPE, depth: int = 0
+) -> Iterator[LayerLine]:
+    """A line for each layer, and below it for each layer in it.
+
+    Args:
+        layers: checked layers.
+        shape: of what goes into the first, without the batch axis.
+        depth: how many layers they lie in.
+
+    Yields:
+        The lines, in the network's order.
+    """
+    for layer in layers:
+        after = layer.output_shape(shape)
+        if isinstance(layer, Residual):
+            yield LayerLine(depth, f"residual {layer.activation}", after, 0)
+            yield from layer_lines(layer.layers, shape, depth + 1)
+        else:
+            parameters = sum(group.size for group in layer.weights(shape))
+            yield LayerLine(depth, layer.words(), after, parameters)
+        shape = after
 
 
 def summary(layers: Sequence[Layer]) -> str:
     """A variant in a few words, such as `conv 64 3x3 relu, pool 2x2, flatten, dense 64 relu`."""
-    return ", ".join(_layer_summary(layer) for layer in layers)
-
-
-def _layer_summary(layer: Layer) -> str:
-    match layer:
-        case Conv2D():
-            size = "x".join(str(part) for part in layer.kernel_size)
-            strides = "" if layer.strides == (1, 1) else f" strides {layer.strides}"
-            padding = "" if layer.padding == "same" else f" {layer.padding}"
-            return f"conv {layer.filters} {size}{strides}{padding} {layer.activation}"
-        case MaxPooling():
-            return "pool " + "x".join(str(part) for part in layer.pool_size)
-        case Dropout():
-            return f"dropout {layer.dropout_ratio:g}"
-        case BatchNormalization():
-            return "batch norm"
-        case Flatten():
-            return "flatten"
-        case Dense():
-            return f"dense {layer.dense_layer_size} {layer.activation}"
+    return ", ".join(layer.words() for layer in layers)
 
 
 def variant_problems(layers: Sequence[Layer]) -> tuple[int, str] | None:
@@ -269,20 +579,27 @@ def variant_problems(layers: Sequence[Layer]) -> tuple[int, str] | None:
     Returns:
         None when they do, else the number of the layer that fails and why.
     """
+    last = len(layers) - 1
+    number_of_layers = layer_count(layers)
+    if number_of_layers > MAXIMUM_LAYERS:
+        return last, (
+            f"the network has {number_of_layers:,} layers, those in other layers counted; at most "
+            f"{MAXIMUM_LAYERS} can be trained"
+        )
     shape: Shape = INPUT_SHAPE
     for number, layer in enumerate(layers):
         try:
-            shape = layer.output_shape(shape)
+            shape = _checked_output(layer, shape)
         except ShapeProblem as problem:
             return number, str(problem)
-        if math.prod(shape) > MAXIMUM_ACTIVATIONS:
-            return number, f"it makes {math.prod(shape):,} values of one image, which is too many"
     if len(shape) != 1:
-        return len(layers) - 1, "the network ends with an image: it needs 'flatten' to end in a row"
+        return last, (
+            "the network ends with an image: it needs 'flatten' or 'globalaveragepooling' to end "
+            "in a row"
+        )
     count = parameter_count(layers, 1)
     if count > MAXIMUM_PARAMETERS:
-        return (
-            len(layers) - 1,
-            f"the network has {count:,} weights; at most {MAXIMUM_PARAMETERS:,} can be trained",
+        return last, (
+            f"the network has {count:,} weights; at most {MAXIMUM_PARAMETERS:,} can be trained"
         )
     return None

@@ -8,7 +8,7 @@ print(session.predict("basic", "A").likeliest)
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+import collection_training
 import hyperparameters
 from autosave import Autosave, default_root
 from collection_folder import holds_collection, load_collection, save_collection
+from collection_training import TrainingObserver
 from data_parser import DataSet, read_labelled_images
 from errors import CollectionError, DataError, UserError
 from evaluation import overlap, recognition
 from evaluation.recognition import ConfusedPair, Score
 from gan.settings import GanSettings, read_gan_settings
 from generated_files import DrawnCharacters
+from hyperparameters import TrainingTask
 from image_generator import (
     GENERATORS,
     TRAINED_GENERATORS,
@@ -33,8 +36,10 @@ from image_generator import (
     TrainedGenerator,
     make_generator,
 )
-from model_collection import Entry, ModelCollection, TrainingObserver, network_of, train
+from in_process_crew import InProcessCrew
+from model_collection import Entry, ModelCollection, network_of
 from trained_generators import TrainedGenerators, TrainingPlan
+from training_crew import TrainingCrew
 from unused_path import unused_path
 
 if TYPE_CHECKING:
@@ -122,6 +127,8 @@ class TrainerPredictor:
         seed: int = 42,
         autosave_root: Path | None = None,
         generator_root: Path | None = None,
+        workers: int | None = 1,
+        cluster: str | None = None,
     ) -> None:
         """Begin a session with an empty collection.
 
@@ -132,6 +139,11 @@ class TrainerPredictor:
                 folder.
             generator_root: where trained generators are kept; None is the folder `gan_collection`
                 beside the program.
+            workers: how many processes `train` uses at most, 1 or more, which changes no result; 1
+                is this one. None uses the cores that there are, where there is enough to train; a
+                script then begins with `if __name__ == "__main__":`, since processes import it.
+            cluster: HOST:PORT of the head node of a Ray cluster, which `train` then uses in place
+                of processes; None for this machine.
         """
         self.data_set = data_set
         self.seed = seed
@@ -141,6 +153,8 @@ class TrainerPredictor:
         self.trained_generators = TrainedGenerators(
             data_set, generator_root or GENERATOR_ROOT, seed
         )
+        self._workers = workers
+        self._cluster = cluster
         self._random = np.random.default_rng(seed)
         self._generators: dict[tuple[str, str], ImageGenerator] = {}
         self._networks: dict[str, tuple[Entry, Any]] = {}
@@ -161,13 +175,14 @@ class TrainerPredictor:
             training_parameter_file: text file with training parameters.
             retrain: train also what is in the collection already.
             observer: is told how it goes.
-            should_stop: asked after each few batches.
+            should_stop: asked after each few batches, or several times a second.
 
         Raises:
-            HyperparameterError: a file is wrong, and nothing was trained; or some variants' weights
-                grew without bound, and all others were trained.
+            HyperparameterError: a file is wrong, or a teacher is unknown; nothing was trained.
+            UserError: some variants could not be trained, and all others were.
             CollectionError: entries could not be kept on disk; all are trained, and in memory.
             cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
+            collection_training.TrainingDefect: some variants met a defect of the program.
         """
         tasks = hyperparameters.read_training_tasks(hyperparameter_file, training_parameter_file)
         not_kept: list[CollectionError] = []
@@ -178,7 +193,10 @@ class TrainerPredictor:
             except CollectionError as error:  # no reason to give up the variants that follow
                 not_kept.append(error)
 
-        train(
+        def make_crew(tasks: Sequence[TrainingTask]) -> TrainingCrew:
+            return self._crew(tasks, should_stop)
+
+        collection_training.train(
             self.collection,
             tasks,
             self.data_set,
@@ -187,9 +205,22 @@ class TrainerPredictor:
             observer=observer,
             keep=keep,
             should_stop=should_stop,
+            make_crew=make_crew,
         )
         if not_kept:
             raise CollectionError(f"{not_kept[-1]}; what was trained is in memory: use Save")
+
+    def _crew(self, tasks: Sequence[TrainingTask], should_stop: Callable[[], bool]) -> TrainingCrew:
+        """Who trains tasks."""
+        if self._cluster is not None:
+            from ray_crew import RayCrew
+
+            return RayCrew(self._cluster)
+        from process_crew import ProcessCrew, sensible_workers  # seldom needed by other commands
+
+        wanted = self._workers or sensible_workers(tasks, len(self.data_set.splits.training))
+        workers = min(wanted, len(tasks))
+        return ProcessCrew(workers) if workers > 1 else InProcessCrew(should_stop)
 
     def _keep(self) -> None:
         self.has_unsaved_entries = True

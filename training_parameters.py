@@ -16,7 +16,8 @@ from literal_files import Check, checked_fields, number_between, one_of, quote, 
 OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "nadam", "rmsprop", "sgd")
 WITH_MOMENTUM = ("rmsprop", "sgd")
 SCHEDULES = ("cosine", "one_cycle")
-CLASS_WEIGHTINGS = ("balanced", "prior")
+CLASS_WEIGHTINGS = ("balanced", "prior", "sampling")
+PRECISIONS = ("bfloat16",)
 IDENTITY = re.compile(r"[0-9a-f]{4,16}")
 
 
@@ -82,9 +83,12 @@ class TrainingParameters:
             (Yun 2019).
         augmentation: distortions of the training images.
         class_weighting: 'balanced' weighs each class's loss by one over its share of the training
-            images; 'prior' adds the logarithm of that share while training (Menon 2021).
+            images; 'prior' adds the logarithm of that share while training (Menon 2021);
+            'sampling' takes images of every class equally often, an epoch being as many as ever.
         test_time_shifts: reading averages over shifts of so many pixels along each axis.
         distillation: another entry to learn from.
+        precision: 'bfloat16' computes convolutions and products in 16 bits while training, which is
+            faster on processors that have it; weights and reading stay in 32.
     """
 
     optimizer: str
@@ -105,6 +109,21 @@ class TrainingParameters:
     class_weighting: str | None = None
     test_time_shifts: int | None = None
     distillation: Distillation | None = None
+    precision: str | None = None
+
+    def learns_from_labels_alone(self) -> bool:
+        """Whether images and labels are learnt from as they are, and no weights are averaged."""
+        return not any(
+            (
+                self.label_smoothing,
+                self.moving_average is not None,
+                self.mixup is not None,
+                self.cutmix is not None,
+                self.augmentation is not None,
+                self.class_weighting is not None,
+                self.distillation is not None,
+            )
+        )
 
     def changing_the_result(self) -> dict[str, Any]:
         """The parameters that change what is learnt, without those left out."""
@@ -171,6 +190,7 @@ TRAINING_CHECKS: Mapping[str, Check] = {
     "class_weighting": one_of(CLASS_WEIGHTINGS),
     "test_time_shifts": whole_number(1, 3),
     "distillation": nested(Distillation, DISTILLATION_CHECKS),
+    "precision": one_of(PRECISIONS),
 }
 
 

@@ -1,4 +1,4 @@
-"""How a training is shown: a live bar at a terminal, one line an epoch in a pipe."""
+"""How a training is shown: live bars at a terminal, one line an epoch in a pipe."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import views
-from model_collection import Entry, TrainingObserver
-from network_layers import Variant
+from collection_training import TrainingObserver
+from hyperparameters import TrainingTask
+from model_collection import Entry
 from terminal import keys_unseen
-from training_parameters import TrainingParameters
 
 SHORTEST_BAR, LONGEST_BAR = 4, 24
+LONGEST_REASON = 200
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +32,11 @@ class TrainingView(TrainingObserver, Protocol):
 class _Announcements:
     """What is said in both: which variant begins, and what came of it."""
 
-    def __init__(self, console: Console, parameters: TrainingParameters, class_count: int) -> None:
+    def __init__(self, console: Console, class_count: int) -> None:
         self._console = console
-        self._parameters = parameters
         self._class_count = class_count
-        self._variant = 0
-        self._variants = 1
+        self._under_way: set[int] = set()
+        self._side_by_side = False  # whether several variants have been under way at once
 
     def variant_skipped(self, number: int, entry: Entry) -> None:
         self._console.print(
@@ -44,16 +44,18 @@ class _Announcements:
             f"validation accuracy {entry.validation.accuracy:.2%}"
         )
 
-    def variant_started(self, number: int, variants: int, layers: Variant) -> None:
-        self._variant, self._variants = number, variants
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
+        self._under_way.add(number)
+        self._side_by_side = self._side_by_side or len(self._under_way) > 1
         self._console.print(
             f"Variant {number} ({number + 1} of {variants}), "
-            f"{views.training_summary(self._parameters)}"
+            f"{views.training_summary(task.parameters)}"
         )
-        if self._parameters.verbose:
-            self._console.print(views.layer_table(layers, self._class_count))
+        if task.parameters.verbose:
+            self._console.print(views.layer_table(task.layers, self._class_count))
 
     def variant_finished(self, number: int, entry: Entry) -> None:
+        self._under_way.discard(number)
         self._console.print(
             f"Variant {number} is trained in {views.duration(entry.seconds)}: "
             f"validation accuracy {entry.validation.accuracy:.2%} "
@@ -61,71 +63,77 @@ class _Announcements:
             f"test accuracy {entry.test.accuracy:.2%} ({entry.test.images:,} images)"
         )
 
+    def variant_interrupted(self, number: int, reason: str) -> None:
+        self._under_way.discard(number)
+        self._console.print(f"The training of variant {number} {reason}; it is tried once more")
+
+    def variant_failed(self, number: int, reason: str) -> None:
+        self._under_way.discard(number)
+        shown = "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
+        self._console.print(f"Variant {number} could not be trained: {shown}")
+
     def stopped(self) -> None:
-        self._console.print(
-            f"Training was ended in variant {self._variant}; what was finished before is kept."
-        )
+        numbers = " and ".join(str(number) for number in sorted(self._under_way))
+        kind = "variants" if len(self._under_way) > 1 else "variant"
+        where = f" in {kind} {numbers}" if numbers else ""
+        self._console.print(f"Training was ended{where}; what was finished before is kept.")
 
 
 class LinesView(_Announcements):
     """One line an epoch."""
 
-    def __init__(self, console: Console, parameters: TrainingParameters, class_count: int) -> None:
+    def __init__(self, console: Console, class_count: int) -> None:
         """Print on `console`."""
-        super().__init__(console, parameters, class_count)
-        self._shown = 0
+        super().__init__(console, class_count)
+        self._shown: dict[int, int] = {}
 
-    def variant_started(self, number: int, variants: int, layers: Variant) -> None:
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
         """See `TrainingObserver`."""
-        self._shown = 0
-        super().variant_started(number, variants, layers)
+        self._shown[number] = 0
+        super().variant_started(number, variants, task)
 
-    def progressed(self, progress: TrainingProgress) -> None:
+    def progressed(self, number: int, progress: TrainingProgress) -> None:
         """Print a line where an epoch has ended."""
-        if len(progress.finished) > self._shown:
-            self._shown = len(progress.finished)
-            epoch = progress.finished[-1]
-            print(
-                f"  epoch {self._shown}/{progress.epochs}, {progress.batches} batches: "
-                f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}, "
-                f"validation accuracy {epoch.validation_accuracy:.2%}, "
-                f"{views.duration(progress.seconds_left)} left",
-                flush=True,
-            )
+        done = len(progress.finished)
+        if done <= self._shown[number]:
+            return
+        self._shown[number] = done
+        epoch = progress.finished[-1]
+        which = f"variant {number}, " if self._side_by_side else ""
+        print(
+            f"  {which}epoch {done}/{progress.epochs}, {progress.batches} batches: "
+            f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}, "
+            f"validation accuracy {epoch.validation_accuracy:.2%}, "
+            f"{views.duration(progress.seconds_left)} left",
+            flush=True,
+        )
 
 
 class BarView(_Announcements):
-    """A bar that moves with every few batches."""
+    """A bar for each variant that is under way, which moves with every few batches."""
 
     def __init__(
-        self,
-        console: Console,
-        parameters: TrainingParameters,
-        class_count: int,
-        bar: Progress,
-        column: BarColumn,
+        self, console: Console, class_count: int, bars: Progress, column: BarColumn
     ) -> None:
-        """Print on `console`, below which `bar` is live; `column` is the part of it that moves."""
-        super().__init__(console, parameters, class_count)
-        self._bar = bar
+        """Print on `console`, below which `bars` are live; `column` is the part that moves."""
+        super().__init__(console, class_count)
+        self._bars = bars
         self._column = column
-        self._task: TaskID | None = None
+        self._bar_of: dict[int, TaskID] = {}
 
-    def variant_started(self, number: int, variants: int, layers: Variant) -> None:
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
         """See `TrainingObserver`."""
-        super().variant_started(number, variants, layers)
-        self._task = self._bar.add_task("starting", total=None)
+        super().variant_started(number, variants, task)
+        self._bar_of[number] = self._bars.add_task("starting", total=None)
 
-    def progressed(self, progress: TrainingProgress) -> None:
-        """Move the bar."""
-        if self._task is None:
-            return
-        words = progress_line(progress)
+    def progressed(self, number: int, progress: TrainingProgress) -> None:
+        """Move the variant's bar."""
+        words = progress_line(progress, number if self._side_by_side else None)
         room = self._console.width - len(words) - 1
         self._column.bar_width = max(SHORTEST_BAR, min(LONGEST_BAR, room))
         done = (progress.epoch - 1) * progress.batches + progress.batch
-        self._bar.update(
-            self._task,
+        self._bars.update(
+            self._bar_of[number],
             total=progress.epochs * progress.batches,
             completed=done,
             description=words,
@@ -133,54 +141,71 @@ class BarView(_Announcements):
 
     def variant_finished(self, number: int, entry: Entry) -> None:
         """See `TrainingObserver`."""
-        self._remove_bar()
+        self._remove_bar(number)
         super().variant_finished(number, entry)
+
+    def variant_interrupted(self, number: int, reason: str) -> None:
+        """See `TrainingObserver`."""
+        self._remove_bar(number)
+        super().variant_interrupted(number, reason)
+
+    def variant_failed(self, number: int, reason: str) -> None:
+        """See `TrainingObserver`."""
+        self._remove_bar(number)
+        super().variant_failed(number, reason)
 
     def stopped(self) -> None:
         """See `TrainingView`."""
-        self._remove_bar()
+        for number in list(self._bar_of):
+            self._remove_bar(number)
         super().stopped()
 
-    def _remove_bar(self) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
+    def _remove_bar(self, number: int) -> None:
+        bar = self._bar_of.pop(number, None)  # a variant may fail before it has begun
+        if bar is not None:
+            self._bars.remove_task(bar)
 
 
-def progress_line(progress: TrainingProgress) -> str:
-    """Where a training stands, in words that keep their places while the numbers change."""
+def progress_line(progress: TrainingProgress, variant: int | None = None) -> str:
+    """Where a training stands, in words that keep their places while the numbers change.
+
+    Args:
+        progress: where it stands.
+        variant: its number where others are shown beside it; the batch is then left out.
+    """
     epoch, batch = (
         f"{done:>{len(str(of))}}/{of}"
         for done, of in ((progress.epoch, progress.epochs), (progress.batch, progress.batches))
     )
     validation = f"{progress.finished[-1].validation_accuracy:.1%}" if progress.finished else "-"
+    if variant is None:
+        place = f"epoch {epoch} batch {batch}"
+    else:
+        place = f"variant {variant} epoch {epoch}"
     return (
-        f"epoch {epoch} batch {batch} loss {progress.loss:.3f} acc. {progress.accuracy:>5.1%} "
+        f"{place} loss {progress.loss:.3f} acc. {progress.accuracy:>5.1%} "
         f"val. {validation:>5} {views.duration(progress.seconds_left)} left"
     )
 
 
 @contextlib.contextmanager
-def make_training_view(
-    console: Console, parameters: TrainingParameters, class_count: int
-) -> Iterator[TrainingView]:
-    """A view that fits the console: a bar at a terminal, lines in a pipe.
+def make_training_view(console: Console, class_count: int) -> Iterator[TrainingView]:
+    """A view that fits the console: bars at a terminal, lines in a pipe.
 
     Args:
         console: where it is shown.
-        parameters: how is trained.
         class_count: number of classes, for the layer table.
 
     Yields:
         The view; when it is left, nothing moves any more.
     """
     if not console.is_terminal or console.is_dumb_terminal:
-        yield LinesView(console, parameters, class_count)
+        yield LinesView(console, class_count)
         return
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
 
     column = BarColumn(bar_width=LONGEST_BAR)
     words = TextColumn("{task.description}", markup=False, table_column=Column())
-    with keys_unseen(), Progress(column, words, console=console, transient=True) as bar:
-        yield BarView(console, parameters, class_count, bar, column)
+    with keys_unseen(), Progress(column, words, console=console, transient=True) as bars:
+        yield BarView(console, class_count, bars, column)

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 import network_layers
+from collection_query import Kind, Selection
 from evaluation.recognition import Score
 from model_collection import Entry, ModelCollection
-from network_layers import Variant
+from network_layers import Dense, Variant
+from text_table import TextTable
 from trainer_predictor import Evaluation, Prediction
 from training_parameters import TrainingParameters
 
@@ -22,6 +24,10 @@ ASCII_INK = " .:-=+*#%@"
 DARKEST_GREY, GREYS = 232, 24  # the grey ramp of 256-colour terminals
 LIKELIEST_SHOWN = 5
 BAR_LENGTH = 20
+NESTED = "  "  # before layers that lie in another layer
+IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
+RUNS_SHOWN = 4
+ORIGINS_SHOWN = 5
 
 
 def picture(image: npt.NDArray[np.uint8], colours: bool) -> str:
@@ -99,27 +105,43 @@ def _share(score: Score) -> str:
     return f"{score.accuracy:.2%} of {score.images:,} images"
 
 
-def results_table(collection: ModelCollection) -> Table:
-    """Every entry in a row, the best one marked; what all have in common stands below."""
+def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTable:
+    """Entries in rows, the best one marked; what all of them have in common stands below.
+
+    Args:
+        collection: with one entry or more.
+        listed: numbers of the entries, in the order of the rows.
+    """
     best = collection.best()
-    in_common = _training_in_common(collection)
-    table = _table()
-    for heading in ("No.", "Weights", "Time", *_SCORE_HEADINGS):
-        table.add_column(heading, justify="right", overflow="fold")
-    if in_common is None:
-        table.add_column("Training", overflow="fold")
-    for number, entry in enumerate(collection.entries):
-        cells = [
-            f"{'* ' if entry is best else ''}{number}",
-            f"{_parameters(entry, collection):,}",
-            duration(entry.seconds),
-            *_score_cells(entry.validation),
-            *_score_cells(entry.test),
-        ]
-        if in_common is None:
-            cells.append(training_summary(entry.training_parameters))
-        table.add_row(*cells, style="bold" if entry is best else None)
-    return table
+    identities = [entry.identity for entry in collection.entries]
+    digits = _telling_apart(identities)
+    entries = [collection.entries[number] for number in listed]
+    alike = _training_in_common(collection, listed) is not None
+    return TextTable(
+        headings=("No.", "Identity", "Weights", "Time", *_SCORE_HEADINGS),
+        rows=[
+            (
+                f"{'* ' if entry is best else ''}{number}",
+                identities[number][:digits],
+                f"{_parameters(entry, collection):,}",
+                duration(entry.seconds),
+                *_score_cells(entry.validation),
+                *_score_cells(entry.test),
+            )
+            for number, entry in zip(listed, entries, strict=True)
+        ],
+        remarks=[] if alike else [training_summary(entry.training_parameters) for entry in entries],
+        remarks_heading="Training",
+        emphasized=frozenset(row for row, entry in enumerate(entries) if entry is best),
+    )
+
+
+def _telling_apart(identities: Sequence[str]) -> int:
+    """How many first digits of the identities tell all of them apart; 8 or more."""
+    lengths = range(IDENTITY_LENGTH, len(identities[0]))
+    different = len(set(identities))
+    fitting = (n for n in lengths if len({text[:n] for text in identities}) == different)
+    return next(fitting, len(identities[0]))
 
 
 _SCORE_HEADINGS = ("Val.\naccuracy", "Val.\nloss", "Test\naccuracy", "Test\nloss")
@@ -138,21 +160,53 @@ def _table() -> Table:
     )
 
 
-def _training_in_common(collection: ModelCollection) -> str | None:
-    """The training parameters in a few words where all entries have the same, else None."""
-    summaries = {training_summary(entry.training_parameters) for entry in collection.entries}
+def _training_in_common(collection: ModelCollection, listed: Sequence[int]) -> str | None:
+    """The training parameters in a few words where all entries listed have the same, else None."""
+    parameters = {collection.entries[number].training_parameters for number in listed}
+    summaries = {training_summary(each) for each in parameters}
     return summaries.pop() if len(summaries) == 1 else None
 
 
-def results_notes(collection: ModelCollection, open_fingerprint: str) -> str:
-    """What to know about the entries: which is used, how they were trained, and on what."""
-    lines = ["* has the highest validation accuracy: Predict uses it."]
-    in_common = _training_in_common(collection)
-    if in_common is not None and len(collection.entries) > 1:
+def results_scope(selection: Selection, entries: int) -> str:
+    """How many of a collection's entries are listed, in which order, and how to see others."""
+    listed = len(selection.numbers)
+    if listed == selection.fitting == entries:
+        counts = f"All {entries:,} entries"
+    elif selection.fitting == entries:
+        counts = f"{listed:,} of {entries:,} entries"
+    elif listed == selection.fitting:
+        counts = f"{listed:,} of {entries:,} entries fit"
+    else:
+        counts = f"{listed:,} of {selection.fitting:,} that fit, of {entries:,} entries"
+    query = selection.query
+    if query.column.kind in (Kind.TEXT, Kind.TEXTS):
+        order = f"by {query.column.name}" + (", descending" if query.descending else "")
+    else:
+        order = f"{'highest' if query.descending else 'lowest'} {query.column.name} first"
+    hint = " For others: Results all, Results top 50 by loss, Results where parameters < 500000."
+    return f"{counts}, {order}." + (hint if listed < entries else "")
+
+
+def results_notes(collection: ModelCollection, listed: Sequence[int], open_fingerprint: str) -> str:
+    """What to know about the entries listed: which is used, how they were trained, and on what.
+
+    Args:
+        collection: with one entry or more.
+        listed: numbers of entries, one or more.
+        open_fingerprint: of the open data set.
+    """
+    best = max(range(len(collection.entries)), key=lambda n: collection.entries[n].validation.rank)
+    if best in listed:
+        lines = ["* has the highest validation accuracy: Predict uses it."]
+    else:
+        score = _share(collection.entries[best].validation)
+        lines = [f"Predict uses entry {best}, of the highest validation accuracy: {score}."]
+    in_common = _training_in_common(collection, listed)
+    if in_common is not None and len(listed) > 1:
         lines.append(f"All were trained with {in_common}.")
     elif in_common is not None:
         lines.append(f"It was trained with {in_common}.")
-    return "\n".join([*lines, _origins(collection, open_fingerprint)])
+    return "\n".join([*lines, *_origins(collection, listed, open_fingerprint)])
 
 
 def _parameters(entry: Entry, collection: ModelCollection) -> int:
@@ -163,17 +217,23 @@ def _score_cells(score: Score) -> tuple[str, str]:
     return f"{score.accuracy:.2%}", f"{score.loss:.4f}"
 
 
-def entries_with_layers(collection: ModelCollection) -> str:
-    """Every entry with its layers, one below the other, the best one marked."""
+def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> str:
+    """Entries with their layers, one below the other, the best one marked.
+
+    Args:
+        collection: where they are.
+        listed: their numbers, in the order of the text.
+    """
     best = collection.best()
     blocks = []
-    for number, entry in enumerate(collection.entries):
-        layers = network_layers.summary(entry.layers).split(", ")
+    for number in listed:
+        entry = collection.entries[number]
+        lines = network_layers.layer_lines(entry.layers)
         blocks.append(
             "\n".join(
                 [
                     f"Entry {number}{' * best' if entry is best else ''}",
-                    *(f"    {layer}" for layer in layers),
+                    *(f"    {NESTED * line.depth}{line.words}" for line in lines),
                     f"  parameters  {_parameters(entry, collection):,}",
                     f"  training    {training_summary(entry.training_parameters)}",
                     f"  time        {duration(entry.seconds)}",
@@ -181,21 +241,22 @@ def entries_with_layers(collection: ModelCollection) -> str:
                     f"loss {entry.validation.loss:.4f} on {entry.validation.images:,} images",
                     f"  test        accuracy {entry.test.accuracy:.2%}, "
                     f"loss {entry.test.loss:.4f} on {entry.test.images:,} images",
+                    f"  identity    {entry.identity}",
                 ]
             )
         )
     return "\n\n".join(blocks)
 
 
-def _origins(collection: ModelCollection, open_fingerprint: str) -> str:
+def _origins(
+    collection: ModelCollection, listed: Sequence[int], open_fingerprint: str
+) -> list[str]:
     """Where the scores come from: a line for each data set that entries were trained on."""
+    numbers_of: dict[str, list[int]] = {}
+    for number in sorted(listed):
+        numbers_of.setdefault(collection.entries[number].data.fingerprint, []).append(number)
     lines = []
-    for fingerprint in dict.fromkeys(entry.data.fingerprint for entry in collection.entries):
-        numbers = [
-            number
-            for number, entry in enumerate(collection.entries)
-            if entry.data.fingerprint == fingerprint
-        ]
+    for fingerprint, numbers in list(numbers_of.items())[:ORIGINS_SHOWN]:
         entry = collection.entries[numbers[0]]
         test = "its own test rows" if entry.data.split_by == "file" else "a test split of it"
         line = (
@@ -206,15 +267,25 @@ def _origins(collection: ModelCollection, open_fingerprint: str) -> str:
         if fingerprint != open_fingerprint:
             line += " That is not the open data set with its splits; Evaluate scores them on it."
         lines.append(line)
-    return "\n".join(lines)
+    others = len(numbers_of) - ORIGINS_SHOWN
+    if others > 0:
+        lines.append(f"The other entries: {others:,} further data sets, or splits of them.")
+    return lines
 
 
 def _entries(numbers: Sequence[int]) -> str:
+    """Entries in a few words, such as `Entries 0 to 4, 7`; numbers rise."""
     if len(numbers) == 1:
         return f"Entry {numbers[0]}"
-    if list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
-        return f"Entries {numbers[0]} to {numbers[-1]}"
-    return "Entries " + ", ".join(str(number) for number in numbers)
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    shown = [f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:RUNS_SHOWN]]
+    others = sum(len(run) for run in runs[RUNS_SHOWN:])
+    return "Entries " + ", ".join(shown) + (f" and {others:,} others" if others else "")
 
 
 def layer_table(layers: Variant, class_count: int) -> Table:
@@ -223,15 +294,9 @@ def layer_table(layers: Variant, class_count: int) -> Table:
     table.add_column("Layer")
     table.add_column("Output", justify="right")
     table.add_column("Parameters", justify="right")
-    names = [network_layers.summary([layer]) for layer in layers]
-    rows = zip(
-        [*names, f"dense {class_count} softmax"],
-        [*network_layers.shapes_after(layers), (class_count,)],
-        network_layers.layer_parameter_counts(layers, class_count),
-        strict=True,
-    )
-    for name, shape, count in rows:
-        table.add_row(name, "x".join(str(size) for size in shape), f"{count:,}")
+    for line in network_layers.layer_lines((*layers, Dense(class_count, "softmax"))):
+        shape = "x".join(str(size) for size in line.shape)
+        table.add_row(NESTED * line.depth + line.words, shape, f"{line.parameters:,}")
     arrays = network_layers.weight_arrays(layers, class_count)
     fixed = sum(array.size for array in arrays if not array.trainable)
     table.caption = f"{sum(array.size for array in arrays):,} parameters, {fixed:,} not trainable"

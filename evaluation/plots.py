@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +153,44 @@ def _figure(width: float, height: float) -> Any:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def plot_accuracies(
+    curves: Mapping[str, Sequence[tuple[float, float, float]]],
+    labels: tuple[str, str],
+    title: str,
+    path: Path,
+) -> None:
+    """Draw accuracies over a quantity on a logarithmic axis, a curve with error bars for each name.
+
+    Args:
+        curves: for each name, points of quantity above 0, accuracy 0 to 1, and its spread.
+        labels: of the two axes.
+        title: line above the picture.
+        path: PNG file to write.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: there is no curve.
+    """
+    if not curves:
+        raise ValueError("there is nothing to draw")
+    figure = _figure(7.0, 4.5)
+    axes = figure.add_subplot()
+    for name, points in curves.items():
+        quantities, accuracies, spreads = zip(*sorted(points), strict=True)
+        axes.errorbar(
+            quantities,
+            [100 * accuracy for accuracy in accuracies],
+            [100 * spread for spread in spreads],
+            label=name,
+            marker="o",
+            capsize=3,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    axes.set_title(title, fontsize=10, parse_math=False)
+    figure.savefig(path, dpi=150, format="png")

@@ -10,8 +10,11 @@ import pytest
 
 import data_parser
 from collection_folder import load_collection, save_collection
+from collection_training import TrainingObserver, train
 from data_parser import DataSet
-from model_collection import Entry, ModelCollection, TrainingObserver, train
+from hyperparameters import TrainingTask
+from in_process_crew import InProcessCrew
+from model_collection import Entry, ModelCollection
 from network_layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling, Variant
 from training_parameters import TrainingParameters
 
@@ -76,18 +79,28 @@ class Watching(TrainingObserver):
 
     def __init__(self) -> None:
         self.told: list[tuple[str, int]] = []
+        self.reasons: list[str] = []
+        self.in_progress: set[int] = set()
 
     def variant_skipped(self, number: int, entry: Entry) -> None:
         self.told.append(("skipped", number))
 
-    def variant_started(self, number: int, variants: int, layers: Variant) -> None:
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
         self.told.append(("started", number))
 
-    def progressed(self, progress: object) -> None:
-        pass
+    def progressed(self, number: int, progress: object) -> None:
+        self.in_progress.add(number)
 
     def variant_finished(self, number: int, entry: Entry) -> None:
         self.told.append(("finished", number))
+
+    def variant_interrupted(self, number: int, reason: str) -> None:
+        self.told.append(("interrupted", number))
+        self.reasons.append(reason)
+
+    def variant_failed(self, number: int, reason: str) -> None:
+        self.told.append(("failed", number))
+        self.reasons.append(reason)
 
 
 @pytest.fixture
@@ -112,6 +125,7 @@ class Settings:
 
     variants: tuple[Variant, Variant]
     parameters: TrainingParameters
+    tasks: tuple[TrainingTask, TrainingTask]
     variants_file: Path
     parameters_file: Path
 
@@ -131,7 +145,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     (folder / "training.txt").write_text(
         "{'optimizer':'adam','train_batch_size':8,'train_epochs':2}"
     )
-    return Settings((SMALL, LARGE), parameters, folder / "variants.txt", folder / "training.txt")
+    return Settings(
+        (SMALL, LARGE),
+        parameters,
+        (TrainingTask(SMALL, parameters), TrainingTask(LARGE, parameters)),
+        folder / "variants.txt",
+        folder / "training.txt",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -142,14 +162,14 @@ def saved_collection(
     collection = ModelCollection(data_set.classes)
     train(
         collection,
-        tiny.variants,
-        tiny.parameters,
+        tiny.tasks,
         data_set,
         seed=3,
         retrain=False,
         observer=Watching(),
         keep=lambda: None,
         should_stop=lambda: False,
+        make_crew=lambda tasks: InProcessCrew(lambda: False),
     )
     folder = tmp_path_factory.mktemp("trained") / "collection"
     save_collection(collection, folder)

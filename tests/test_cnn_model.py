@@ -70,6 +70,17 @@ def seeded(layers: Sequence[Layer], classes: int = 3, seed: int = 4) -> keras.Mo
     return build_network(layers, classes)
 
 
+def layers_named(network: keras.Model) -> list[keras.layers.Layer]:
+    """The Keras layers that a variant names, without those that prepare images or activate."""
+    others = (
+        keras.layers.InputLayer,
+        keras.layers.Rescaling,
+        keras.layers.Reshape,
+        keras.layers.Activation,
+    )
+    return [layer for layer in network.layers if not isinstance(layer, others)]
+
+
 # ------------------------------------------------------------------------- shapes and weights
 
 
@@ -80,26 +91,14 @@ def test_counts_are_those_of_the_network_that_keras_builds(layers: Variant) -> N
     assert network_layers.parameter_count(layers, 7) == network.count_params()
     trainable = sum(array.size for array in arrays if array.trainable)
     assert trainable == sum(int(np.prod(w.shape)) for w in network.trainable_weights)
-    counts = [
-        layer.count_params()
-        for layer in network.layers
-        if not isinstance(
-            layer, keras.layers.Rescaling | keras.layers.Reshape | keras.layers.Activation
-        )
-    ]
-    assert list(network_layers.layer_parameter_counts(layers, 7)) == counts
+    lines = network_layers.layer_lines((*layers, Dense(7, "softmax")))
+    counts = [layer.count_params() for layer in layers_named(network)]
+    assert [line.parameters for line in lines] == counts
 
 
 @pytest.mark.parametrize("layers", VARIANTS)
 def test_shapes_are_those_of_the_network_that_keras_builds(layers: Variant) -> None:
-    network = build_network(layers, 7)
-    theirs = [
-        layer.output.shape[1:]
-        for layer in network.layers
-        if not isinstance(
-            layer, keras.layers.Rescaling | keras.layers.Reshape | keras.layers.Activation
-        )
-    ]
+    theirs = [layer.output.shape[1:] for layer in layers_named(build_network(layers, 7))]
     assert [*network_layers.shapes_after(layers), (7,)] == theirs
 
 

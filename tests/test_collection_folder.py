@@ -27,7 +27,19 @@ import collection_folder
 from collection_folder import FILE_NAME, load_collection, remove_collection, save_collection
 from errors import CollectionError
 from model_collection import Entry, ModelCollection
-from network_layers import Dense, Flatten, Variant, weight_arrays
+from network_layers import (
+    Activation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling,
+    Residual,
+    SeparableConv2D,
+    SqueezeExcitation,
+    Variant,
+    weight_arrays,
+)
 
 ROOT = Path(collection_folder.__file__).parent
 Change = Callable[[dict[str, Any]], None]
@@ -130,6 +142,44 @@ def test_saved_weights_load_with_keras_into_the_same_network(
         network.load_weights(saved_collection / about["weights"]["file"])
         expected = cnn_model.predict(network_of(entry, 3), images)
         assert np.array_equal(cnn_model.predict(network, images), expected)
+
+
+NESTED: Variant = (
+    Conv2D(3, (3, 3), (4, 4), normalization="batch"),
+    Residual((SeparableConv2D(4, (3, 3)), Dropout(0.5), Residual((SqueezeExcitation(2),), "elu"))),
+    Activation("tanh"),
+    GlobalAveragePooling(),
+    Dense(5, normalization="batch"),
+)
+
+
+def test_layers_in_layers_are_read_back_and_their_weights_load_with_keras(
+    trained: ModelCollection, tmp_path: Path
+) -> None:
+    import cnn_model
+    from model_collection import network_of
+
+    random = np.random.default_rng(0)
+    weights = tuple(
+        np.abs(random.normal(size=array.shape)).astype("f2") for array in weight_arrays(NESTED, 3)
+    )
+    nested = dataclasses.replace(trained.entries[0], layers=NESTED, weights=weights)
+    trained.entries.append(nested)
+    save_collection(trained, tmp_path / "new")
+    assert same(load_collection(tmp_path / "new"), trained)
+    network = cnn_model.build_network(NESTED, 3)
+    network.load_weights(tmp_path / "new" / document_of(tmp_path / "new")["entries"][-1]["weights"]
+                         ["file"])  # fmt: skip
+    images = np.random.default_rng(1).integers(0, 256, (9, 28, 28), dtype=np.uint8)
+    expected = cnn_model.predict(network_of(nested, 3), images)
+    assert np.array_equal(cnn_model.predict(network, images), expected)
+
+
+def test_the_folder_says_nothing_of_keys_that_were_left_out_for_none(
+    saved_collection: Path,
+) -> None:
+    for about in document_of(saved_collection)["entries"]:
+        assert all(None not in layer.values() for layer in about["layers"])
 
 
 def test_loading_and_saving_need_no_keras(saved_collection: Path, tmp_path: Path) -> None:
@@ -251,6 +301,13 @@ def top(**values: Any) -> Change:
     return lambda document: document.update(values)
 
 
+def nested_layer(depth: int) -> dict[str, Any]:
+    layer: dict[str, Any] = {"type": "batchnormalization"}
+    for _ in range(depth):
+        layer = {"type": "residual", "layers": [layer]}
+    return layer
+
+
 HUGE = 10**4000
 CHANGES: dict[str, Change] = {
     "accuracy above 1": score(accuracy=1.01),
@@ -293,6 +350,20 @@ CHANGES: dict[str, Change] = {
     "layers that do not fit": entry(layers=[{"type": "dense", "dense_layer_size": 3}]),
     "layers with other shapes": entry(
         layers=[{"type": "flatten"}, {"type": "dense", "dense_layer_size": 7}]
+    ),
+    "layers in layers null": entry(layers=[{"type": "residual", "layers": None}]),
+    "layers in layers that do not fit": entry(
+        layers=[
+            {"type": "residual", "layers": [{"type": "dense", "dense_layer_size": 3}]},
+            {"type": "flatten"},
+        ]
+    ),
+    "layers in layers too deep": lambda d: d["entries"][0].update(layers=[nested_layer(5)]),
+    "layers in layers too many": entry(
+        layers=[{"type": "residual", "layers": [{"type": "batchnormalization"}] * 200}]
+    ),
+    "wrong layers in layers in layers": entry(
+        layers=[{"type": "residual", "layers": [{"type": "residual", "layers": [3] * 100_000}]}]
     ),
     "entry null": top(entries=[None]),
     "entries a dictionary": top(entries={}),
@@ -376,6 +447,11 @@ def test_deep_nesting_inside_the_document_is_refused(folder: Path) -> None:
                                             replace(f'"{key}"', '"other"', 1))  # fmt: skip
             refusal(folder)
         (folder / FILE_NAME).write_text(text.replace('"padding": "same"', f'"padding": {deep}'))
+        refusal(folder)
+        residual = '"type": "residual", "layers": ['
+        nested = residual + ("{" + residual) * depth + "]}" * depth + "]"
+        assert '"type": "flatten"' in text
+        (folder / FILE_NAME).write_text(text.replace('"type": "flatten"', nested))
         refusal(folder)
 
 

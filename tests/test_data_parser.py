@@ -204,6 +204,37 @@ def test_every_class_is_split_in_the_same_shares() -> None:
     assert np.bincount(labels[splits.generator]).tolist() == [10, 100, 5]
 
 
+def test_splits_may_have_other_shares() -> None:
+    labels = np.zeros(200, np.int64)
+    shares = {"training": 7, "validation": 1, "test": 1, "generator": 1}
+    splits = data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+    sizes = [len(getattr(splits, name)) for name in data_parser.SPLIT_NAMES]
+    assert sizes == [140, 20, 20, 20]
+
+
+def test_other_shares_divide_what_is_not_the_files_test(tmp_path: Path) -> None:
+    in_test = np.arange(110) >= 100
+    shares = {"training": 8, "validation": 1, "test": 5, "generator": 1}
+    splits = data_parser.split_data(np.zeros(110, np.int64), in_test, "A", 1, True, shares)
+    assert splits.test.tolist() == list(range(100, 110))
+    assert [len(splits.training), len(splits.validation), len(splits.generator)] == [80, 10, 10]
+
+
+@pytest.mark.parametrize("validation", [0, -1])
+def test_a_split_without_a_share_is_refused(validation: int) -> None:
+    labels = np.zeros(20, np.int64)
+    shares = {"training": 8, "validation": validation, "test": 1, "generator": 1}
+    with pytest.raises(DataError, match="each split needs 1 or more"):
+        data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+
+
+def test_small_shares_need_more_images_of_each_class() -> None:
+    labels = np.zeros(40, np.int64)
+    shares = {"training": 97, "validation": 1, "test": 1, "generator": 1}
+    with pytest.raises(DataError, match="needs at least 50"):
+        data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+
+
 @given(counts=st.lists(st.integers(5, 60), min_size=1, max_size=8), seed=st.integers(0, 2**40))
 def test_splits_are_sorted_disjoint_complete_and_hold_every_class(
     counts: list[int], seed: int

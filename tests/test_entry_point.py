@@ -1,5 +1,6 @@
 """Tests of the program as a process: arguments in, exit code out, a dialogue through pipes."""
 
+import contextlib
 import os
 import random
 import re
@@ -70,7 +71,8 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             cwd=cwd,
-            env=_environment(),
+            env=_environment() | {"TMPDIR": str(cwd)},
+            start_new_session=True,
         )
         self.shown = ""
         self._news = threading.Condition()
@@ -97,6 +99,14 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def press_ctrl_c(self) -> None:
+        """What a terminal does: every process of the program gets the signal."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def others(self) -> set[int]:
+        """The processes of the program without the first one."""
+        return processes_of_session(self._process.pid) - {self._process.pid}
+
     def end(self, timeout: float = 60) -> int:
         """Wait for the end; returns the exit code."""
         assert self._process.stdin is not None and self._process.stderr is not None
@@ -111,6 +121,17 @@ class Running:
     def kill(self) -> None:
         self.send(signal.SIGKILL)
         self.end()
+
+
+def processes_of_session(leader: int) -> set[int]:
+    """Processes that belong to a session and have not ended."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session = status.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.add(int(status.parent.name))
+    return found
 
 
 @pytest.fixture
@@ -151,6 +172,10 @@ def test_bad_data_sets_get_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         ["-s", "-1", "a"],
         ["-s", "9" * 5000, "a"],
         ["-s", "4294967296", "a"],
+        ["-w", "0", "a"],
+        ["--workers", "1000", "a"],
+        ["--workers", "two", "a"],
+        ["--workers", "", "a"],
         ["--x"],
     ],
 )
@@ -367,7 +392,7 @@ def test_a_training_broken_off_by_ctrl_c_or_a_kill_keeps_what_was_finished(
     (tmp_path / "long.txt").write_text(
         "{'optimizer':'sgd','train_batch_size':1,'train_epochs':100000}"
     )
-    process = start(letters)
+    process = start(letters, "--workers", 1)
     process.answer("train", "h.txt", "p.txt", "n", "train", "n", "more.txt", "n", "long.txt", "n")
     process.wait_for("  epoch 3/100000")
     process.send(signal.SIGINT)
@@ -388,6 +413,37 @@ def test_a_training_broken_off_by_ctrl_c_or_a_kill_keeps_what_was_finished(
     assert "Saved 1 entry" in again.shown
     assert not (tmp_path / kept[1]).exists()
     assert "never saved" not in run(letters, cwd=tmp_path).stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
+def test_workers_end_by_ctrl_c_and_when_the_program_is_killed_and_leave_nothing(
+    start: Callable[..., Running], letters: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "h.txt").write_text(f"[{TINY % 4}, {TINY % 6}, {TINY % 5}]")
+    how = "{'optimizer':'sgd','train_batch_size':%d,'train_epochs':%d}"
+    (tmp_path / "p.txt").write_text(f"[{how % (64, 1)}, {how % (1, 100000)}, {how % (1, 100000)}]")
+    files = {*tmp_path.iterdir(), tmp_path / "state"}
+    process = start(letters, "--workers", 2)
+    process.answer("train", "h.txt", "p.txt", "n")
+    process.wait_for("variant 1, epoch 2/100000")
+    process.wait_for("variant 2, epoch 2/100000")
+    process.press_ctrl_c()
+    process.wait_for("Training was ended in variants 1 and 2; what was finished before is kept.")
+    process.wait_for("The collection has 1 entry.")
+    assert len(process.others()) <= 1  # multiprocessing's own tracker
+    assert set(tmp_path.iterdir()) == files
+
+    process.answer("train", "y", "y", "n")
+    process.wait_for("Variant 0 is in the collection already")
+    process.wait_for("epoch 1/100000", times=4)
+    assert len(process.others()) >= 2
+    process.kill()
+    latest = time.monotonic() + 30
+    while process.others() and time.monotonic() < latest:
+        time.sleep(0.05)
+    assert not process.others()
+    assert set(tmp_path.iterdir()) == files
+    assert process.errors == ""
 
 
 def test_a_kill_in_the_middle_of_saving_loses_nothing(

@@ -1,5 +1,6 @@
 """Tests of the two text files that describe networks and how they are trained."""
 
+import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -13,25 +14,33 @@ import hyperparameters
 import network_layers
 from errors import HyperparameterError
 from hyperparameters import (
-    OPTIMIZERS,
-    TrainingParameters,
+    TrainingTask,
     identity,
+    layer_from_dictionary,
     layer_to_dictionary,
     read_model_hyperparameters,
     read_training_parameters,
+    read_training_tasks,
 )
 from network_layers import (
     ACTIVATIONS,
+    Activation,
     BatchNormalization,
     Conv2D,
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePooling,
+    Layer,
     MaxPooling,
+    Residual,
+    SeparableConv2D,
+    SqueezeExcitation,
     Variant,
     parameter_count,
     weight_arrays,
 )
+from training_parameters import Distillation, TrainingParameters
 
 ROOT = Path(hyperparameters.__file__).parent
 GOOD_TRAINING = {"optimizer": "adam", "train_batch_size": 32, "train_epochs": 10}
@@ -109,7 +118,7 @@ def test_variant_0_has_the_published_number_of_parameters() -> None:
 
 def test_the_shipped_training_parameters_are_the_published_ones() -> None:
     read = read_training_parameters(ROOT / "model_training_parameters.txt")
-    assert read == TrainingParameters("adam", 32, 10, 1, None, None)
+    assert read == (TrainingParameters("adam", 32, 10, 1, None, None),)
 
 
 # ------------------------------------------------------------------------- reading good files
@@ -146,19 +155,55 @@ def test_all_keys_of_training_parameters_are_read(tmp_path: Path) -> None:
         "learning_rate": 1,
         "early_stopping_patience": 3,
     }
-    read = read_training_parameters(written(tmp_path, f"# how\n{given_all} # so"))
+    (read,) = read_training_parameters(written(tmp_path, f"# how\n{given_all} # so"))
     assert read == TrainingParameters("adam", 32, 10, 0, 1.0, 3)
     assert type(read.learning_rate) is float
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_is_one_of_keras(tmp_path: Path, optimizer: str) -> None:
-    import keras
+def test_a_list_of_dictionaries_has_parameters_for_each_variant(tmp_path: Path) -> None:
+    dictionaries = [GOOD_TRAINING | {"train_epochs": epochs} for epochs in (3, 4)]
+    read = read_training_parameters(written(tmp_path, f"# how\n{dictionaries}"))
+    assert read == (TrainingParameters("adam", 32, 3), TrainingParameters("adam", 32, 4))
 
-    read = read_training_parameters(
-        written(tmp_path, str(GOOD_TRAINING | {"optimizer": optimizer}))
+
+NEW_LAYERS = """[
+    [
+        {'type':'conv2d','filters':4,'kernel_size':3,'normalization':'batch'},
+        {'type':'residual','layers':[
+            {'type':'separableconv2d','filters':6,'kernel_size':(3,5),'strides':2},
+            {'type':'residual','layers':({'type':'squeezeexcitation','ratio':2},),
+             'activation':'linear'},
+        ]},
+        {'type':'squeezeexcitation'},
+        {'type':'activation','activation':'silu'},
+        {'type':'globalaveragepooling'},
+        {'type':'dense','dense_layer_size':5,'normalization':None},
+    ],
+]"""
+
+
+def test_layers_are_read_with_the_layers_in_them(tmp_path: Path) -> None:
+    inner = Residual((SqueezeExcitation(2),), "linear")
+    assert variants_in(tmp_path, NEW_LAYERS) == (
+        (
+            Conv2D(4, (3, 3), (1, 1), "same", "relu", "batch"),
+            Residual((SeparableConv2D(6, (3, 5), (2, 2), "same", "relu", None), inner), "relu"),
+            SqueezeExcitation(8),
+            Activation("silu"),
+            GlobalAveragePooling(),
+            Dense(5, "relu", None),
+        ),
     )
-    assert type(keras.optimizers.get(read.optimizer)).__name__.lower() == optimizer
+
+
+def test_keys_that_were_left_out_for_none_are_not_written() -> None:
+    dense = {"type": "dense", "dense_layer_size": 4, "activation": "relu"}
+    assert layer_to_dictionary(Dense(4)) == dense
+    assert layer_to_dictionary(Residual((Dense(4, normalization="batch"),))) == {
+        "type": "residual",
+        "layers": [dense | {"normalization": "batch"}],
+        "activation": "relu",
+    }
 
 
 # ------------------------------------------------------------------------- problems
@@ -204,6 +249,33 @@ def layer_problem(folder: Path, layer: str, before: str = "", after: str = "") -
         ("{'type':'conv2d','filters':1,'kernel_size':3,'strides':0}", "'strides' is 0,"),
         ("{'type':'conv2d','filters':1,'kernel_size':3,'padding':'full'}", "'padding' is 'full',"),
         ("{'type':'maxpooling','pool_size':(2,0)}", "'pool_size' is (2, 0),"),
+        (
+            "{'type':'conv2d','filters':1,'kernel_size':3,'normalization':'layer'}",
+            "'normalization' is 'layer', but must be 'batch', or None",
+        ),
+        ("{'type':'dense','dense_layer_size':1,'normalization':[]}", "'normalization' is [],"),
+        ("{'type':'separableconv2d','filters':0,'kernel_size':3}", "'filters' is 0,"),
+        ("{'type':'separableconv2d','filters':3}", "needs the key 'kernel_size'"),
+        ("{'type':'globalaveragepooling','pool_size':2}", "no key 'pool_size'"),
+        ("{'type':'activation'}", "needs the key 'activation'"),
+        ("{'type':'activation','activation':'swish'}", "'activation' is 'swish',"),
+        ("{'type':'squeezeexcitation','ratio':0}", "'ratio' is 0,"),
+        ("{'type':'squeezeexcitation','ratio':0.5}", "'ratio' is 0.5,"),
+        ("{'type':'residual'}", "needs the key 'layers'"),
+        ("{'type':'residual','layers':[]}", "'layers' is [], but must be a list of one or more"),
+        ("{'type':'residual','layers':{'type':'flatten'}}", "must be a list of one or more layers"),
+        ("{'type':'residual','layers':'flatten'}", "'layers' is 'flatten',"),
+        ("{'type':'residual','layers':[[{'type':'dropout'}]]}", "layer 0 in it: a layer is a dict"),
+        (
+            "{'type':'residual','layers':[{'type':'dropout','dropout_ratio':0.1},"
+            "{'type':'residual','layers':[{'type':'activation','activation':3}]}]}",
+            "layer 1 in it: layer 0 in it: 'activation' is 3,",
+        ),
+        (
+            "{'type':'residual','layers':[{'type':'dropout','dropout_ratio':1,'dropout_ratio':1}]}",
+            "'dropout_ratio' is there twice",
+        ),
+        ("{'type':'residual','layers':[open('x')]}", "not a plain value"),
         ("{'type':open('x')}", "not a plain value"),
         ("{'type':'flatten', **{}}", "not a plain value"),
         ("[1 for x in y]", "not a plain value"),
@@ -247,6 +319,20 @@ def test_a_wrong_layer_is_named_with_line_variant_and_layer(
         ),
         ("{'type':'batchnormalization'},", "{'type':'dropout','dropout_ratio':0}", "", "'flatten'"),
         (
+            "{'type':'dropout','dropout_ratio':0},",
+            "{'type':'residual','layers':[{'type':'conv2d','filters':2,'kernel_size':3},"
+            "{'type':'conv2d','filters':2,'kernel_size':9,'padding':'valid'}]}",
+            "",
+            "layer 1 ('residual'): the layers in it make a 20x20 image of 28x28",
+        ),
+        (
+            "{'type':'dropout','dropout_ratio':0},",
+            "{'type':'residual','layers':[{'type':'maxpooling','pool_size':2},"
+            "{'type':'dense','dense_layer_size':9}]}",
+            "",
+            "layer 1 ('residual'): layer 1 in it ('dense'): 'dense' needs a row",
+        ),
+        (
             "{'type':'flatten'},",
             "{'type':'dense','dense_layer_size':65536}",
             "{'type':'dense','dense_layer_size':65536}",
@@ -289,6 +375,59 @@ def test_a_file_that_is_no_list_of_variants_is_refused(
     assert said in refused_variants(tmp_path, text)
 
 
+def residual_text(depth: int) -> str:
+    text = "{'type':'dropout','dropout_ratio':0.1}"
+    for _ in range(depth):
+        text = f"{{'type':'residual','layers':[{text}]}}"
+    return text
+
+
+def test_layers_lie_in_each_other_4_deep_and_no_deeper(tmp_path: Path) -> None:
+    variants_in(tmp_path, f"[[{residual_text(4)}, {{'type':'flatten'}}]]")
+    for depth in (5, 6, 50):
+        message = layer_problem(tmp_path, residual_text(depth))
+        assert "layer 0 in it: layers with layers in them nest at most 4 deep" in message
+    assert "cannot be read as" in refused_variants(tmp_path, f"[[{residual_text(500)}]]")
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 10))
+def test_a_layer_that_is_nested_too_deeply_to_be_shown_is_refused(depth: int) -> None:
+    deep: Any = 3
+    for _ in range(depth):
+        deep = [deep]
+    for given_layer in (
+        deep,
+        {"type": deep},
+        {"type": "dense", "dense_layer_size": deep},
+        {"type": "residual", "layers": {"layers": deep}},
+    ):
+        layer, problems = layer_from_dictionary(given_layer)
+        assert layer is None and len(problems[0]) < 300
+
+
+def test_many_wrong_layers_in_a_layer_are_not_all_listed() -> None:
+    wrong: Any = {"type": "residual", "layers": [3] * 5_000}
+    for _ in range(2):
+        wrong = {"type": "residual", "layers": [wrong] * 10}
+    layer, problems = layer_from_dictionary(wrong)
+    assert layer is None and len(problems) == 20
+
+
+def test_every_problem_in_a_layer_in_a_layer_is_listed(tmp_path: Path) -> None:
+    message = layer_problem(
+        tmp_path,
+        "{'type':'residual','activation':'x','layers':[{'type':'conv2d'},"
+        "{'type':'dropout','dropout_ratio':2}]}",
+    )
+    lines = [line.split(": ", 1)[1] for line in message.splitlines()[1:]]
+    assert [line[:45] for line in lines] == [
+        "'activation' is 'x', but must be one of 'relu",
+        "layer 0 in it: 'conv2d' needs the key 'filter",
+        "layer 0 in it: 'conv2d' needs the key 'kernel",
+        "layer 1 in it: 'dropout_ratio' is 2, but must",
+    ]
+
+
 def test_every_problem_is_listed(tmp_path: Path) -> None:
     message = refused_variants(
         tmp_path,
@@ -323,6 +462,8 @@ def test_every_problem_is_listed(tmp_path: Path) -> None:
         ({"learning_rate": None}, "'learning_rate' is None"),
         ({"early_stopping_patience": 0}, "'early_stopping_patience' is 0"),
         ({"epochs": 3}, "no key 'epochs'; its keys are 'optimizer', 'train_batch_size'"),
+        ({"momentum": 0.9}, "'momentum' is there, but 'adam' has none"),
+        ({"augmentation": {"rotation": -1}}, "'rotation' is -1, but must be"),
     ],
 )
 def test_wrong_training_parameters_are_named(
@@ -340,7 +481,9 @@ def test_a_missing_training_parameter_is_named(tmp_path: Path, key: str) -> None
     )
 
 
-@pytest.mark.parametrize("text", ["[]", "3", "{1,2}", "dict(a=1)", "{'optimizer':adam}", "'a'"])
+@pytest.mark.parametrize(
+    "text", ["[]", "[[]]", "[3]", "({},)", "3", "{1,2}", "dict(a=1)", "{'optimizer':adam}", "'a'"]
+)
 def test_training_parameters_that_are_no_dictionary_are_refused(tmp_path: Path, text: str) -> None:
     assert "line 1" in refused_training(tmp_path, text)
 
@@ -350,6 +493,89 @@ def test_every_wrong_training_parameter_is_listed(tmp_path: Path) -> None:
     assert "4 problems" in message
     for said in ("'optimizer' is 1", "'train_epochs' is 0", "'more'", "'train_batch_size'"):
         assert said in message
+
+
+def test_wrong_parameters_in_a_list_are_named_with_their_variant(tmp_path: Path) -> None:
+    good, wrong = repr(GOOD_TRAINING), repr(GOOD_TRAINING | {"train_epochs": 0})
+    message = refused_training(tmp_path, f"[\n{good},\n{wrong},\n3,\n{{'a':b}}]")
+    places = [line.split(":")[0].strip() for line in message.splitlines()[1:]]
+    assert places == ["line 3, variant 1", "line 4, variant 2", "line 5, variant 3"]
+
+
+# ------------------------------------------------------------------------- both files together
+
+TWO_VARIANTS = "[[{'type':'flatten'}],[{'type':'flatten'},{'type':'dense','dense_layer_size':3}]]"
+
+
+def tasks_of(folder: Path, parameters: Any, variants: str = TWO_VARIANTS) -> Any:
+    (folder / "variants.txt").write_text(variants)
+    (folder / "training.txt").write_text(
+        parameters if isinstance(parameters, str) else repr(parameters)
+    )
+    return read_training_tasks(folder / "variants.txt", folder / "training.txt")
+
+
+def refused_tasks(folder: Path, parameters: Any, variants: str = TWO_VARIANTS) -> str:
+    with pytest.raises(HyperparameterError) as caught:
+        tasks_of(folder, parameters, variants)
+    return str(caught.value)
+
+
+def test_one_dictionary_is_for_all_variants(tmp_path: Path) -> None:
+    parameters = TrainingParameters("adam", 32, 10)
+    for given_parameters in (GOOD_TRAINING, [GOOD_TRAINING]):
+        tasks = tasks_of(tmp_path, given_parameters)
+        assert tasks == (
+            TrainingTask((Flatten(),), parameters),
+            TrainingTask((Flatten(), Dense(3)), parameters),
+        )
+        assert [task.identity for task in tasks] == [
+            identity(task.layers, parameters) for task in tasks
+        ]
+
+
+def test_a_list_of_dictionaries_trains_each_variant_its_own_way(tmp_path: Path) -> None:
+    tasks = tasks_of(tmp_path, [GOOD_TRAINING, GOOD_TRAINING | {"optimizer": "sgd"}])
+    assert [(len(task.layers), task.parameters.optimizer) for task in tasks] == [
+        (1, "adam"),
+        (2, "sgd"),
+    ]
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_list_that_has_not_one_dictionary_for_each_variant_is_refused(
+    tmp_path: Path, count: int
+) -> None:
+    message = refused_tasks(tmp_path, [GOOD_TRAINING] * count)
+    assert f"a list of {count} dictionaries" in message and "has 2 variants" in message
+    assert "training.txt" in message and "variants.txt" in message
+
+
+def test_problems_of_both_files_are_named_at_once(tmp_path: Path) -> None:
+    message = refused_tasks(tmp_path, {}, "[[{'type':'x'}]]")
+    assert "unknown type 'x'" in message and "needs the key 'optimizer'" in message
+
+
+def test_a_teacher_that_is_a_variant_is_known_by_its_identity(tmp_path: Path) -> None:
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0, "weight": 0.25}}
+    first, second = tasks_of(tmp_path, [GOOD_TRAINING, taught])
+    assert second.parameters.distillation == Distillation(first.identity, 0.25)
+
+
+def test_a_teacher_that_is_an_identity_stays_as_it_is(tmp_path: Path) -> None:
+    taught = GOOD_TRAINING | {"distillation": {"teacher": "3f9a"}}
+    assert all(
+        task.parameters.distillation == Distillation("3f9a") for task in tasks_of(tmp_path, taught)
+    )
+
+
+@pytest.mark.parametrize(("number", "teacher"), [(0, 0), (0, 1), (1, 1), (1, 7)])
+def test_a_teacher_must_come_before_its_variant(tmp_path: Path, number: int, teacher: int) -> None:
+    parameters = [GOOD_TRAINING, GOOD_TRAINING]
+    parameters[number] = GOOD_TRAINING | {"distillation": {"teacher": teacher}}
+    message = refused_tasks(tmp_path, parameters)
+    assert f"the teacher of variant {number} is variant {teacher}, but must come" in message
+    assert "training.txt" in message
 
 
 @pytest.mark.parametrize("read", [read_model_hyperparameters, read_training_parameters])
@@ -396,6 +622,9 @@ def test_identity_ignores_verbose_and_only_that() -> None:
         TrainingParameters("adam", 32, 11),
         TrainingParameters("adam", 32, 10, learning_rate=0.001),
         TrainingParameters("adam", 32, 10, early_stopping_patience=1),
+        TrainingParameters("adam", 32, 10, moving_average=0.9),
+        TrainingParameters("adam", 32, 10, distillation=Distillation("3f9a")),
+        TrainingParameters("adam", 32, 10, distillation=Distillation("3f9b")),
     ]
     variants: list[Variant] = [
         (Conv2D(3, (3, 3)), *layers[1:]),
@@ -410,6 +639,15 @@ def test_identity_ignores_verbose_and_only_that() -> None:
         layers[:4],
         (*layers, BatchNormalization()),
         (layers[0], layers[2], layers[1], *layers[3:]),
+        (Conv2D(2, (3, 3), normalization="batch"), *layers[1:]),
+        (SeparableConv2D(2, (3, 3)), *layers[1:]),
+        (Residual(layers[:1]), *layers[1:]),
+        (Residual(layers[:1], "elu"), *layers[1:]),
+        (Residual(layers[:2]), *layers[2:]),
+        (*layers[:3], SqueezeExcitation(2), *layers[3:]),
+        (*layers[:3], SqueezeExcitation(3), *layers[3:]),
+        (*layers[:3], GlobalAveragePooling(), layers[4]),
+        (*layers[:3], Activation("relu"), *layers[3:]),
     ]
     identities = {identity(layers, base)}
     identities |= {identity(layers, other) for other in others}
@@ -431,12 +669,24 @@ def test_identity_does_not_hang_on_how_the_file_was_written(tmp_path: Path) -> N
 def test_identities_of_saved_collections_stay_the_same() -> None:
     layers = (Conv2D(32, (3, 3)), Flatten(), Dense(64))
     assert identity(layers, TrainingParameters("adam", 32, 10)) == "de1e062e1b91aa08"
+    document = json.loads((ROOT / "model" / "collection.json").read_text())
+    for entry in document["entries"]:
+        # As it was when a layer's dictionary had every key that there was, from the file itself.
+        training = {key: v for key, v in entry["training_parameters"].items() if key != "verbose"}
+        text = json.dumps([entry["layers"], training], sort_keys=True)
+        read = tuple(layer_from_dictionary(given_layer)[0] for given_layer in entry["layers"])
+        assert [layer_to_dictionary(layer) for layer in read if layer] == entry["layers"]
+        assert hashlib.sha256(text.encode()).hexdigest()[:16] == identity(
+            [layer for layer in read if layer],
+            TrainingParameters(**entry["training_parameters"]),
+        )
 
 
 # ------------------------------------------------------------------------- anything at all
 
 pair = st.integers(1, 4)
-image_layers = st.one_of(
+normalizations = st.sampled_from([None, "batch"])
+plain_image_layers: st.SearchStrategy[Layer] = st.one_of(
     st.builds(
         Conv2D,
         st.integers(1, 6),
@@ -444,20 +694,34 @@ image_layers = st.one_of(
         st.tuples(st.integers(1, 2), st.integers(1, 2)),
         st.sampled_from(["same", "valid"]),
         st.sampled_from(ACTIVATIONS),
+        normalizations,
     ),
+    st.builds(SeparableConv2D, st.integers(1, 6), st.tuples(pair, pair)),
+    st.builds(SqueezeExcitation, st.integers(1, 6)),
+    st.builds(Activation, st.sampled_from(ACTIVATIONS)),
     st.builds(MaxPooling, st.tuples(st.integers(1, 2), st.integers(1, 2))),
     st.builds(Dropout, st.floats(0, 1, exclude_max=True)),
     st.just(BatchNormalization()),
 )
-row_layers = st.one_of(
-    st.builds(Dense, st.integers(1, 12), st.sampled_from(ACTIVATIONS)),
+image_layers = st.recursive(
+    plain_image_layers,
+    lambda inner: st.builds(
+        lambda inside, activation: Residual(tuple(inside), activation),
+        st.lists(inner, min_size=1, max_size=2),
+        st.sampled_from(ACTIVATIONS),
+    ),
+    max_leaves=4,
+)
+row_layers: st.SearchStrategy[Layer] = st.one_of(
+    st.builds(Dense, st.integers(1, 12), st.sampled_from(ACTIVATIONS), normalizations),
     st.builds(Dropout, st.floats(0, 1, exclude_max=True)),
     st.just(BatchNormalization()),
     st.just(Flatten()),
 )
 variants_strategy = st.builds(
-    lambda first, last: (*first, Flatten(), *last),
+    lambda first, flat, last: (*first, flat, *last),
     st.lists(image_layers, max_size=4),
+    st.sampled_from([Flatten(), GlobalAveragePooling()]),
     st.lists(row_layers, max_size=4),
 ).filter(lambda layers: network_layers.variant_problems(layers) is None)
 
@@ -471,8 +735,8 @@ def either_error_or_result(path: Path) -> None:
             except HyperparameterError as error:
                 assert str(path) in str(error)
                 continue
-            if isinstance(result, TrainingParameters):
-                assert result.train_epochs >= 1
+            if read is read_training_parameters:
+                assert all(parameters.train_epochs >= 1 for parameters in result)
             else:
                 assert all(network_layers.variant_problems(layers) is None for layers in result)
 
@@ -493,6 +757,8 @@ def test_any_bytes_are_a_good_file_or_a_problem(tmp_path: Path, content: bytes) 
 
 
 GOOD_TEXTS = (
+    NEW_LAYERS,
+    repr([GOOD_TRAINING, GOOD_TRAINING | {"distillation": {"teacher": 0}}]),
     "# c\n[[{'type':'conv2d','filters':3,'kernel_size':(3,3),'activation':'relu'},"
     "{'type':'dropout','dropout_ratio':0.5},{'type':'flatten'}],\n[{'type':'flatten'},"
     "{'type':'dense','dense_layer_size':3}]]",

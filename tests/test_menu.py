@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import menu
+import model_collection
 from data_parser import DataSet
 from menu import HELP, Menu
 from terminal import InputEnded, PipeAsker, shown_path
@@ -120,6 +121,7 @@ QUESTIONS = [
     (["Save", "folder"], ["Folder to save in:"]),
     (["Load", "folder"], ["Folder to load:"]),
     (["Results", "n"], ["Show layers? (Y/N):"]),
+    (["Results top 1 by loss", "n"], ["Show layers? (Y/N):"]),
     (["Evaluate", ""], ["Path of a labelled data set"]),
 ]
 
@@ -270,6 +272,52 @@ def test_entries_that_cannot_be_kept_are_not_promised(
     assert re.search("cannot be (saved|used|kept)", shown)
     assert "are kept in" not in shown and "is kept in" not in shown
     assert "Entries were not saved, and could not be kept elsewhere." in shown
+
+
+def failing_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first variant that is trained meets a defect."""
+    train_entry = model_collection.train_entry
+    problems = [ValueError("the wheel came off\nand rolled away")]
+
+    def fail_or_train(*given: Any, **how: Any) -> Any:
+        if problems:
+            raise problems.pop()
+        return train_entry(*given, **how)
+
+    monkeypatch.setattr(model_collection, "train_entry", fail_or_train)
+
+
+def test_a_defect_in_one_variant_is_logged_with_its_traceback_and_the_next_is_trained(
+    data_set: DataSet, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_once(monkeypatch)
+    session = TrainerPredictor(data_set)
+    shown = talk(session, "train", str(tiny.variants_file), str(tiny.parameters_file), "n", "exit")
+    assert "Variant 0 could not be trained: a defect of the program: ValueError: the" in shown
+    assert "Variant 1 is trained in" in shown and len(session.collection.entries) == 1
+    assert "This is a defect of the program: variant 0: ValueError: the wheel came off" in shown
+    assert "rolled" not in shown
+    log = log_file().read_text()
+    assert "in fail_or_train" in log and "and rolled away" in log
+
+
+def test_a_defect_before_ctrl_c_is_logged_as_well(
+    data_set: DataSet, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_once(monkeypatch)
+    monkeypatch.setattr(
+        menu, "_stop_on_interrupt", lambda: contextlib.nullcontext(always_after_the_first())
+    )
+    files = str(tiny.variants_file), str(tiny.parameters_file)
+    shown = talk(TrainerPredictor(data_set), "train", *files, "n", "exit")
+    assert "Training was ended" in shown and "Variant 1 is trained" not in shown
+    assert "This is a defect of the program: variant 0: ValueError" in shown
+    assert "in fail_or_train" in log_file().read_text()
+
+
+def always_after_the_first() -> Callable[[], bool]:
+    asked = iter([False])
+    return lambda: next(asked, True)
 
 
 # ------------------------------------------------------------------------- wrong paths

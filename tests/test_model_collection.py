@@ -2,38 +2,19 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import cnn_model
 import model_collection
-from collection_folder import load_collection
 from data_parser import DataSet
-from errors import CollectionError, HyperparameterError
 from evaluation import overlap
 from evaluation.recognition import Score
-from model_collection import Entry, ModelCollection, network_of, score_split, train
-from network_layers import Dense, Flatten, Variant, weight_arrays
+from model_collection import Entry, ModelCollection, network_of, score_split
+from network_layers import Flatten, weight_arrays
 from training_parameters import TrainingParameters
-
-MakeDataSet = Callable[..., DataSet]
-
-
-def training(collection: ModelCollection, tiny: Any, data_set: DataSet, **changes: Any) -> None:
-    how: dict[str, Any] = {
-        "variants": tiny.variants,
-        "parameters": tiny.parameters,
-        "seed": 3,
-        "retrain": False,
-        "keep": lambda: None,
-        "should_stop": lambda: False,
-    }
-    how |= changes
-    train(collection, how.pop("variants"), how.pop("parameters"), data_set, **how)
 
 
 def entry_like(entry: Entry, validation: Score, test: Score, epochs: int = 1) -> Entry:
@@ -129,166 +110,13 @@ def test_the_images_used_are_those_of_training_and_validation(
         assert not overlap.were_seen(data_set.subset(name)[0], keys).any()
 
 
-def test_a_variant_gives_the_same_whatever_else_is_trained(
-    trained: ModelCollection, tiny: Any, data_set: DataSet, observer: Any
-) -> None:
-    alone = ModelCollection(data_set.classes)
-    training(alone, tiny, data_set, variants=tiny.variants[1:], observer=observer)
-    together, single = trained.entries[1], alone.entries[0]
-    assert (together.validation, together.test, together.history) == (
-        single.validation,
-        single.test,
-        single.history,
-    )
-    for one, other in zip(together.weights, single.weights, strict=True):
-        assert np.array_equal(one, other)
-
-
-def test_another_seed_gives_other_weights(
-    trained: ModelCollection, tiny: Any, data_set: DataSet, observer: Any
-) -> None:
-    other = ModelCollection(data_set.classes)
-    training(other, tiny, data_set, variants=tiny.variants[:1], observer=observer, seed=2**32 + 4)
-    assert not np.array_equal(other.entries[0].weights[0], trained.entries[0].weights[0])
-
-
-def test_variants_that_are_there_already_are_skipped(
-    trained: ModelCollection, tiny: Any, data_set: DataSet, observer: Any
-) -> None:
-    before = list(trained.entries)
-    louder = dataclasses.replace(tiny.parameters, verbose=1)
-    training(trained, tiny, data_set, parameters=louder, observer=observer)
-    assert observer.told == [("skipped", 0), ("skipped", 1)]
-    assert trained.entries == before
-
-
-def test_retraining_replaces_in_place_and_only_when_finished(
-    trained: ModelCollection, tiny: Any, data_set: DataSet, observer: Any
-) -> None:
-    before = list(trained.entries)
-    with pytest.raises(cnn_model.TrainingStopped):
-        training(
-            trained,
-            tiny,
-            data_set,
-            observer=observer,
-            retrain=True,
-            seed=8,
-            should_stop=lambda: ("started", 1) in observer.told,
-        )
-    assert observer.told == [("started", 0), ("finished", 0), ("started", 1)]
-    assert trained.entries[0] is not before[0] and trained.entries[0].seed == 8
-    assert trained.entries[0].identity == before[0].identity
-    assert trained.entries[1] is before[1]
-
-
-def test_each_finished_entry_is_kept_before_the_next_begins(
-    tiny: Any, data_set: DataSet, observer: Any
-) -> None:
-    collection = ModelCollection(data_set.classes)
-    kept: list[tuple[int, list[tuple[str, int]]]] = []
-    training(
-        collection,
-        tiny,
-        data_set,
-        observer=observer,
-        keep=lambda: kept.append((len(collection.entries), list(observer.told))),
-    )
-    assert [count for count, _ in kept] == [1, 2]
-    assert kept[0][1] == [("started", 0)]
-    assert kept[1][1] == [("started", 0), ("finished", 0), ("started", 1)]
-
-
-def test_an_entry_that_cannot_be_kept_is_in_memory_all_the_same(
-    tiny: Any, data_set: DataSet, observer: Any
-) -> None:
-    def fail() -> None:
-        raise CollectionError("no room")
-
-    collection = ModelCollection(data_set.classes)
-    with pytest.raises(CollectionError):
-        training(collection, tiny, data_set, observer=observer, keep=fail)
-    assert len(collection.entries) == 1
-
-
-def with_other_test_split(data_set: DataSet) -> DataSet:
-    """The same data, except that what the test split shows is spoilt."""
-    images = data_set.images.copy()
-    images[data_set.splits.test] = 0
-    return dataclasses.replace(data_set, images=images)
-
-
-def test_the_test_split_has_no_part_in_training_or_in_choosing(
-    trained: ModelCollection, tiny: Any, data_set: DataSet, observer: Any
-) -> None:
-    other = ModelCollection(data_set.classes)
-    training(other, tiny, with_other_test_split(data_set), observer=observer)
-    for one, two in zip(trained.entries, other.entries, strict=True):
-        assert one.validation == two.validation and one.history == two.history
-        assert all(np.array_equal(a, b) for a, b in zip(one.weights, two.weights, strict=True))
-    best, same = trained.best(), other.best()
-    assert best is not None and same is not None and best.identity == same.identity
-    assert best.test != same.test
-
-
-@pytest.mark.parametrize(
-    "classes",
-    ["ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"],
-)
-def test_collections_of_37_and_of_47_characters_are_trained_and_read_back(
-    make_data_set: MakeDataSet, observer: Any, classes: str, tmp_path: Path
-) -> None:
-    from collection_folder import save_collection
-
-    data = make_data_set(classes, 12)
-    collection = ModelCollection(data.classes)
-    variant: Variant = (Flatten(), Dense(4))
-    train(
-        collection,
-        [variant],
-        TrainingParameters("adam", 32, 1),
-        data,
-        seed=1,
-        retrain=False,
-        observer=observer,
-        keep=lambda: save_collection(collection, tmp_path / "saved"),
-        should_stop=lambda: False,
-    )
-    loaded = load_collection(tmp_path / "saved")
-    assert loaded.classes == tuple(classes)
-    found = score_split(network_of(loaded.entries[0], len(classes)), data, "validation")
-    assert found.accuracy == collection.entries[0].validation.accuracy
-
-
-def test_a_diverging_variant_is_named_and_the_others_are_trained(
-    data_set: DataSet, observer: Any
-) -> None:
-    collection = ModelCollection(data_set.classes)
-    exploding: Variant = (Flatten(), *[Dense(8, "linear")] * 12)
-    variants: list[Variant] = [exploding, (Flatten(),)]
-    with pytest.raises(HyperparameterError, match=r"variant 0;.*'learning_rate' below 10"):
-        train(
-            collection,
-            variants,
-            TrainingParameters("sgd", 4, 6, learning_rate=10),
-            data_set,
-            seed=1,
-            retrain=False,
-            observer=observer,
-            keep=lambda: None,
-            should_stop=lambda: False,
-        )
-    assert [entry.layers for entry in collection.entries] == [variants[1]]
-    assert np.isfinite(collection.entries[0].validation.loss)
-
-
 def test_weights_beyond_half_precision_are_kept_in_full(
     data_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = cnn_model.build_network((Flatten(),), 3)
     huge = tuple(array + np.float32(1e6) for array in cnn_model.get_weights(network))
     cnn_model.set_weights(network, huge)
-    kept, _ = model_collection._smallest_weights(network, data_set)
+    kept, _ = model_collection._smallest_weights(network, network, data_set)
     assert all(np.array_equal(a, b) for a, b in zip(kept, huge, strict=True))
 
 
@@ -300,7 +128,7 @@ def test_weights_are_kept_in_full_where_half_precision_costs_accuracy(data_set: 
     cnn_model.set_weights(network, (kernel, bias))
     labels = np.ones_like(data_set.labels)
     kept, score = model_collection._smallest_weights(
-        network, dataclasses.replace(data_set, labels=labels)
+        network, network, dataclasses.replace(data_set, labels=labels)
     )
     assert kept[0].dtype == np.float32 and score.accuracy == 1.0
     assert np.array_equal(cnn_model.get_weights(network)[1], bias)

@@ -13,12 +13,14 @@ import pytest
 import cnn_model
 import collection_folder
 import data_parser
+import process_crew
 from collection_folder import load_collection, save_collection
 from data_parser import DataSet
 from errors import CollectionError, DataError, HyperparameterError, UserError
 from evaluation import overlap
 from evaluation.recognition import Score
 from image_generator import BasicGenerator
+from in_process_crew import InProcessCrew
 from model_collection import ModelCollection
 from network_layers import Conv2D
 from trainer_predictor import Evaluation, TrainerPredictor, write_confusion_matrix
@@ -529,6 +531,56 @@ def test_each_entry_is_on_disk_before_the_next_begins(
     (kept,) = root.iterdir()
     (entry,) = load_collection(kept).entries
     assert entry.identity == made.collection.entries[0].identity
+
+
+@pytest.mark.parametrize(
+    ("workers", "variants", "epochs", "made"),
+    [
+        (1, 3, 1, []),  # as many as were asked for
+        (2, 3, 1, [2]),
+        (9, 3, 1, [3]),  # no more than there are variants
+        (9, 1, 1, []),
+        (None, 3, 1, []),  # so little is learnt sooner in this process
+        (None, 3, 100_000, [2]),
+    ],
+)
+def test_several_variants_are_trained_by_as_many_processes_as_were_asked_for_or_make_sense(
+    data_set: DataSet,
+    root: Path,
+    tmp_path: Path,
+    observer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int | None,
+    variants: int,
+    epochs: int,
+    made: list[int],
+) -> None:
+    crews: list[int] = []
+
+    def crew_of(number: int) -> InProcessCrew:
+        crews.append(number)
+        return InProcessCrew(lambda: True)
+
+    monkeypatch.setattr(process_crew, "ProcessCrew", crew_of)
+    monkeypatch.setattr(process_crew, "usable_cores", lambda: 2)
+    layers = ", ".join(
+        f"[{{'type':'flatten'}}, {{'type':'dense','dense_layer_size':{number + 1}}}]"
+        for number in range(variants)
+    )
+    (tmp_path / "variants").write_text(f"[{layers}]")
+    (tmp_path / "training").write_text(
+        f"{{'optimizer':'adam','train_batch_size':8,'train_epochs':{epochs}}}"
+    )
+    session = TrainerPredictor(data_set, autosave_root=root, workers=workers)
+    with pytest.raises(cnn_model.TrainingStopped):
+        session.train(
+            tmp_path / "variants",
+            tmp_path / "training",
+            retrain=False,
+            observer=observer,
+            should_stop=lambda: True,
+        )
+    assert crews == made
 
 
 def test_training_goes_on_where_entries_cannot_be_kept_on_disk(

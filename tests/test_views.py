@@ -5,8 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
 import views
 from cnn_model import Epoch, TrainingProgress
@@ -14,7 +13,7 @@ from model_collection import ModelCollection
 from training_view import SHORTEST_BAR, progress_line
 
 
-def printed(table: Table, width: int) -> str:
+def printed(table: RenderableType, width: int) -> str:
     console = Console(width=width, file=None, highlight=False, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
@@ -45,7 +44,7 @@ def test_results_lose_nothing_in_any_width(
     trained: ModelCollection, width: int, alike: bool
 ) -> None:
     collection = many_entries(trained, 12, alike=alike)
-    shown = printed(views.results_table(collection), width)
+    shown = printed(views.results_table(collection, range(12)), width)
     assert all(len(line) <= width for line in shown.splitlines())
     assert "…" not in shown
     if width >= 80:
@@ -59,18 +58,18 @@ def test_results_of_entries_trained_alike_are_one_line_each_in_80_columns(
     trained: ModelCollection,
 ) -> None:
     collection = many_entries(trained, 12, alike=True)
-    assert len(printed(views.results_table(collection), 80).splitlines()) == 3 + 12
-    notes = views.results_notes(collection, "other")
+    assert len(printed(views.results_table(collection, range(12)), 80).splitlines()) == 3 + 12
+    notes = views.results_notes(collection, range(12), "other")
     assert "adam, batch 8, 100 epochs, rate 0.00025, patience 3." in notes
     assert "Entries 0 to 11:" in notes and "not the open data set" in notes
 
 
 def test_results_of_entries_trained_differently_say_how_each_was(trained: ModelCollection) -> None:
     collection = many_entries(trained, 3, alike=False)
-    shown = printed(views.results_table(collection), 160)
+    shown = printed(views.results_table(collection, range(3)), 160)
     for entry in collection.entries:
         assert views.training_summary(entry.training_parameters) in shown
-    assert "trained with" not in views.results_notes(collection, "other")
+    assert "trained with" not in views.results_notes(collection, range(3), "other")
 
 
 def test_the_line_of_a_long_training_fits_80_columns_and_stays_in_place() -> None:

@@ -1,0 +1,375 @@
+"""What of a collection is listed, and in which order: a small language for `Results`.
+
+    top 50                                        the 50 of highest validation accuracy
+    all by loss                                   every entry, lowest validation loss first
+    by parameters where test accuracy > 90%       the smallest 20 of those
+    where optimizer = adam and type contains conv2d
+
+A query has clauses in any order, each once at most. Names and values are plain data of the
+entries: nothing is executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import network_layers
+from errors import UserError
+from literal_files import quote
+from model_collection import Entry, ModelCollection
+from training_parameters import TrainingParameters
+
+FEW = 20  # entries that are listed where a query does not say how many
+EXAMPLE = "top 50 by loss where parameters < 500000 and optimizer = adam"
+CLAUSES = ("all", "top", "by", "where")
+ORDERS = {"ascending": False, "descending": True}
+TOKENS = re.compile(r"""'[^']*'|"[^"]*"|<=|>=|!=|==|[=<>]|[^\s<>=!'"]+|\S""")
+PLAIN_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?(e[+-]?\d{1,3})?", re.IGNORECASE)
+
+Value: typing.TypeAlias = float | str | tuple[str, ...] | None
+
+
+class Kind(Enum):
+    """What the values of a column are."""
+
+    NUMBER = auto()
+    SHARE = auto()  # 0 to 1
+    TEXT = auto()
+    TEXTS = auto()  # several for each entry; one of them is enough for a condition
+
+
+@dataclass(frozen=True)
+class NumberedEntry:
+    """An entry with its number in the collection and the number of classes there."""
+
+    number: int
+    entry: Entry
+    class_count: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """Something that every entry has, to sort and to choose by.
+
+    Attributes:
+        name: as it is typed, in small letters.
+        kind: what its values are.
+        value: the value for an entry; None where it has none.
+        descending: whether the best, or the first, is the highest.
+        also: other names for it.
+    """
+
+    name: str
+    kind: Kind
+    value: Callable[[NumberedEntry], Value]
+    descending: bool = False
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison of a column with a value, such as `parameters < 500000`."""
+
+    column: Column
+    comparison: str
+    wanted: float | str
+
+    def holds(self, row: NumberedEntry) -> bool:
+        """Whether it holds for an entry; where the entry has no value, only `!=` does."""
+        value = self.column.value(row)
+        if isinstance(value, str):
+            value = (value,)
+        if isinstance(value, tuple):
+            wanted = str(self.wanted).lower()
+            return TEXT_COMPARISONS[self.comparison]([text.lower() for text in value], wanted)
+        if value is None:
+            return self.comparison == "!="
+        return NUMBER_COMPARISONS[self.comparison](value, float(self.wanted))
+
+
+NUMBER_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
+TEXT_COMPARISONS: Mapping[str, Callable[[Sequence[str], str], bool]] = {
+    "=": lambda texts, wanted: wanted in texts,
+    "!=": lambda texts, wanted: wanted not in texts,
+    "contains": lambda texts, wanted: any(wanted in text for text in texts),
+}
+COMPARISONS = {*NUMBER_COMPARISONS, *TEXT_COMPARISONS, "=="}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is listed.
+
+    Attributes:
+        most: how many entries at most; None for all.
+        column: what they are sorted by; of equal ones the best by validation comes first, and
+            those without a value come last.
+        descending: highest first.
+        conditions: all of them hold for what is listed.
+    """
+
+    most: int | None
+    column: Column
+    descending: bool
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The entries that a query finds.
+
+    Attributes:
+        numbers: of the entries that are listed, in order.
+        fitting: how many fit the conditions, listed or not.
+        query: what was asked for.
+    """
+
+    numbers: tuple[int, ...]
+    fitting: int
+    query: Query
+
+
+def select(collection: ModelCollection, text: str) -> Selection:
+    """Find the entries that a query asks for.
+
+    Args:
+        collection: where from.
+        text: the query; where it is empty, few entries are all listed in the collection's order,
+            and of many those of highest validation accuracy.
+
+    Raises:
+        UserError: the text is no query.
+    """
+    few = not text.strip() and len(collection.entries) <= FEW
+    query = read_query("all by number" if few else text)
+    rows = [
+        NumberedEntry(number, entry, len(collection.classes))
+        for number, entry in enumerate(collection.entries)
+    ]
+    fitting = [row for row in rows if all(one.holds(row) for one in query.conditions)]
+    listed = _sorted(fitting, query)[: query.most]
+    return Selection(tuple(row.number for row in listed), len(fitting), query)
+
+
+def _sorted(rows: Sequence[NumberedEntry], query: Query) -> list[NumberedEntry]:
+    best_first = sorted(rows, key=lambda row: row.entry.validation.rank, reverse=True)
+    with_values = [(query.column.value(row), row) for row in best_first]
+    present = [(value, row) for value, row in with_values if value is not None]
+    present.sort(key=lambda pair: pair[0], reverse=query.descending)
+    return [row for _, row in present] + [row for value, row in with_values if value is None]
+
+
+def read_query(text: str) -> Query:
+    """Read a query.
+
+    Args:
+        text: clauses such as `top 50 by loss where parameters < 500000`, or nothing.
+
+    Raises:
+        UserError: it cannot be understood; the message quotes what and says what would be right.
+    """
+    clauses = _clauses(TOKENS.findall(text))
+    column, descending = _order(clauses.get("by"))
+    return Query(
+        most=_most(clauses),
+        column=column,
+        descending=descending,
+        conditions=tuple(_conditions(clauses["where"])) if "where" in clauses else (),
+    )
+
+
+def _clauses(tokens: Sequence[str]) -> dict[str, list[str]]:
+    """What follows each of the words that begin a clause."""
+    if tokens and tokens[0][:1].isdigit():
+        tokens = ["top", *tokens]
+    clauses: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for token in tokens:
+        word = token.lower()
+        if word in clauses:
+            raise UserError(f"{word!r} is there twice; write such as {EXAMPLE}")
+        if word in CLAUSES:
+            current = clauses[word] = []
+        elif current is None:
+            raise UserError(
+                f"{quote(token)} begins no clause; write 'all', 'top' and a number, 'by' and a "
+                f"column, 'where' and conditions, such as {EXAMPLE}"
+            )
+        else:
+            current.append(token)
+    return clauses
+
+
+def _most(clauses: Mapping[str, Sequence[str]]) -> int | None:
+    if "all" in clauses:
+        if clauses["all"]:
+            raise UserError(f"{quote(_text(clauses['all']))} cannot stand after 'all'")
+        if "top" in clauses:
+            raise UserError("'all' and 'top' are both there; leave one of them out")
+        return None
+    if "top" not in clauses:
+        return FEW
+    given = _text(clauses["top"])
+    digits = given.replace(",", "")
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", digits):
+        raise UserError(f"{quote(given)} after 'top' is no number from 1 on; write such as top 50")
+    return int(digits)
+
+
+def _order(given: Sequence[str] | None) -> tuple[Column, bool]:
+    columns = all_columns()
+    if given is None:
+        return columns["validation accuracy"], True
+    words = list(given)
+    order = words.pop().lower() if words and words[-1].lower() in ORDERS else None
+    if not words:
+        raise UserError(f"'by' needs a column after it: {', '.join(columns)}")
+    column = _column(words, columns)
+    return column, column.descending if order is None else ORDERS[order]
+
+
+def _conditions(tokens: Sequence[str]) -> list[Condition]:
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        if token.lower() == "and":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    columns = all_columns()
+    return [_condition(part, columns) for part in parts]
+
+
+def _condition(tokens: Sequence[str], columns: Mapping[str, Column]) -> Condition:
+    places = [place for place, token in enumerate(tokens) if token.lower() in COMPARISONS]
+    place = places[0] if places else len(tokens)
+    name, wanted = tokens[:place], _text(tokens[place + 1 :])
+    if not name or not wanted:
+        raise UserError(
+            f"{quote(_text(tokens))} is no condition: a column, a comparison (<, <=, >, >=, =, !=, "
+            "contains) and a value make one, such as parameters < 500000"
+        )
+    column = _column(name, columns)
+    comparison = tokens[place].lower().replace("==", "=")
+    is_text = column.kind in (Kind.TEXT, Kind.TEXTS)
+    if comparison not in (TEXT_COMPARISONS if is_text else NUMBER_COMPARISONS):
+        fitting = ", ".join(TEXT_COMPARISONS if is_text else NUMBER_COMPARISONS)
+        raise UserError(
+            f"{column.name!r} is a {'text' if is_text else 'number'} and cannot be compared by "
+            f"{comparison!r}; use one of {fitting}"
+        )
+    return Condition(column, comparison, wanted if is_text else _number(wanted, column))
+
+
+def _number(text: str, column: Column) -> float:
+    percent = text.endswith("%")
+    digits = text.removesuffix("%").rstrip()
+    example = "0.9 or 90%" if column.kind is Kind.SHARE else "500000 or 0.001"
+    if not re.search(r"\d", digits) or not PLAIN_NUMBER.fullmatch(digits):
+        raise UserError(
+            f"{quote(text)} is no number to compare {column.name!r} with; write such as {example}"
+        )
+    value = float(digits.replace(",", "")) / (100 if percent else 1)
+    if column.kind is Kind.SHARE and not 0 <= value <= 1:
+        raise UserError(
+            f"{column.name!r} lies between 0 and 1, and {quote(text)} does not; "
+            f"write such as {example}"
+        )
+    return value
+
+
+def _column(words: Sequence[str], columns: Mapping[str, Column]) -> Column:
+    """The column of that name, or the only one whose name begins so."""
+    given = _text(words)
+    name = given.lower().replace("_", " ").replace(".", "")
+    for column in columns.values():
+        if name in (column.name, *column.also):
+            return column
+    fitting = [column for column in columns.values() if column.name.startswith(name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = " or ".join(column.name for column in fitting)
+        raise UserError(f"{quote(given)} can mean {names}; type more of it")
+    raise UserError(f"there is no column {quote(given)}; there are {', '.join(columns)}")
+
+
+def _text(tokens: Sequence[str]) -> str:
+    """Tokens as they were typed, with quotation marks around them dropped."""
+    return " ".join(
+        token[1:-1] if len(token) > 1 and token[0] in "'\"" else token for token in tokens
+    )
+
+
+def all_columns() -> dict[str, Column]:
+    """Every column by its name: scores, sizes, and each training parameter that is one value."""
+    columns = [*_ENTRY_COLUMNS, *_training_columns()]
+    return {column.name: column for column in columns}
+
+
+_ENTRY_COLUMNS = (
+    Column("number", Kind.NUMBER, lambda row: row.number, also=("no",)),
+    Column(
+        "validation accuracy",
+        Kind.SHARE,
+        lambda row: row.entry.validation.accuracy,
+        descending=True,
+        also=("accuracy", "val accuracy"),
+    ),
+    Column(
+        "validation loss",
+        Kind.NUMBER,
+        lambda row: row.entry.validation.loss,
+        also=("loss", "val loss"),
+    ),
+    Column("test accuracy", Kind.SHARE, lambda row: row.entry.test.accuracy, descending=True),
+    Column("test loss", Kind.NUMBER, lambda row: row.entry.test.loss),
+    Column(
+        "parameters",
+        Kind.NUMBER,
+        lambda row: network_layers.parameter_count(row.entry.layers, row.class_count),
+        also=("weights",),
+    ),
+    Column("seconds", Kind.NUMBER, lambda row: row.entry.seconds, also=("time",)),
+    Column("seed", Kind.NUMBER, lambda row: row.entry.seed),
+    Column("identity", Kind.TEXT, lambda row: row.entry.identity),
+    Column("data", Kind.TEXT, lambda row: row.entry.data.name),
+    Column("type", Kind.TEXTS, lambda row: tuple(layer.type for layer in row.entry.layers)),
+    Column("layers", Kind.TEXT, lambda row: network_layers.summary(row.entry.layers)),
+)
+_SHORT_NAMES = {"train_batch_size": ("batch", "batch size"), "train_epochs": ("epochs",)}
+
+
+def _training_columns() -> list[Column]:
+    kinds = typing.get_type_hints(TrainingParameters)
+    return [
+        Column(
+            field.name.replace("_", " "),
+            Kind.TEXT if str in parts else Kind.NUMBER,
+            _training_value(field.name),
+            also=_SHORT_NAMES.get(field.name, ()),
+        )
+        for field in dataclasses.fields(TrainingParameters)
+        if field.name != "verbose"  # changes no result
+        and (parts := {kinds[field.name], *typing.get_args(kinds[field.name])}) & {str, int, float}
+    ]
+
+
+def _training_value(name: str) -> Callable[[NumberedEntry], Value]:
+    def value(row: NumberedEntry) -> Value:
+        found: float | str | None = getattr(row.entry.training_parameters, name)
+        return found
+
+    return value

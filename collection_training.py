@@ -1,0 +1,323 @@
+"""Training the entries of a collection: which variant is next, what is tried again, what is told.
+
+Whoever trains them is a crew (`training_crew`); what is decided here is the same for every crew.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+import training_crew
+from data_parser import DataSet
+from errors import HyperparameterError, UserError
+from evaluation import overlap
+from hyperparameters import TrainingTask
+from model_collection import Entry, ModelCollection, teacher_identity, teacher_of
+from network_layers import layer_lines
+from training_crew import Assignment, CrewMaker, TrainingCrew
+
+if TYPE_CHECKING:
+    from cnn_model import TrainingProgress
+
+TRIES = 2
+PAUSE = 0.1  # seconds between two looks at whether to stop
+GRACE = 3.0  # seconds in which a crew may end by itself
+DIVERGED = "the weights grew without bound; try a lower 'learning_rate'"
+
+
+class TrainingDefect(Exception):
+    """Trainings raised exceptions that are defects of the program; holds their tracebacks."""
+
+
+class TrainingObserver(Protocol):
+    """What someone who watches a training is told."""
+
+    def variant_skipped(self, number: int, entry: Entry) -> None:
+        """Variant `number` is in the collection already, as `entry`."""
+
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
+        """Variant `number`, counted from 0, of `variants` begins; others may be under way."""
+
+    def progressed(self, number: int, progress: TrainingProgress) -> None:
+        """Some batches, or an epoch, of variant `number` are done."""
+
+    def variant_finished(self, number: int, entry: Entry) -> None:
+        """The entry has joined the collection."""
+
+    def variant_interrupted(self, number: int, reason: str) -> None:
+        """The training of variant `number` is gone, and will be tried once more."""
+
+    def variant_failed(self, number: int, reason: str) -> None:
+        """Variant `number` will not be in the collection; the others go on."""
+
+
+def train(
+    collection: ModelCollection,
+    tasks: Sequence[TrainingTask],
+    data_set: DataSet,
+    *,
+    seed: int,
+    retrain: bool,
+    observer: TrainingObserver,
+    keep: Callable[[], None],
+    should_stop: Callable[[], bool],
+    make_crew: CrewMaker,
+) -> None:
+    """Train variants; each joins the collection as soon as it is finished.
+
+    New entries stand in the order of their tasks, whichever was finished first. Where several are
+    trained at a time, the longest begin first, so that all end at about the same time. A task waits
+    for the teacher that it names where that is one of the tasks. A variant whose training died is
+    tried once more, when all others have begun.
+
+    Args:
+        collection: gets the entries; its classes are those of the data set.
+        tasks: checked variants, and how to train each.
+        data_set: trained on its training split, ranked on validation, scored once on test.
+        seed: the same for every variant, so that its result does not hang on the others.
+        retrain: train also what is in the collection already, and replace it when finished.
+        observer: is told how it goes.
+        keep: called after each entry, to write the collection to disk.
+        should_stop: asked several times a second, or after each few batches.
+        make_crew: makes who trains the tasks that are not in the collection.
+
+    Raises:
+        cnn_model.TrainingStopped: `should_stop` said so; finished entries stay. Its cause is the
+            TrainingDefect, if there was one before.
+        HyperparameterError: a teacher is unknown, and nothing was trained.
+        UserError: after all others were trained, variants that could not be; each is named.
+        TrainingDefect: after all others were trained, some raised an exception.
+    """
+    training = _Training(collection, tasks, data_set, retrain, observer, keep)
+    training.skip_what_is_there()
+    if not training.waiting:
+        return
+    crew = make_crew([tasks[number] for number in training.waiting])
+    try:
+        crew.start(data_set, seed)
+        while training.is_unfinished() and not (training.stopped or should_stop()):
+            for assignment in training.next_assignments(crew.places()):
+                crew.submit(assignment)
+            crew.work(PAUSE, training.hear)
+        if training.is_unfinished() or training.stopped:
+            _stop(crew, training)
+    finally:
+        crew.close()
+    training.raise_problems()
+
+
+def _stop(crew: TrainingCrew, training: _Training) -> None:
+    """Let what is under way end, for a little while; raises TrainingStopped."""
+    from cnn_model import TrainingStopped
+
+    training.stopped = True
+    crew.ask_to_stop()
+    latest = time.monotonic() + GRACE
+    while training.running and time.monotonic() < latest:
+        crew.work(PAUSE, training.hear)
+    raise TrainingStopped from training.defect()
+
+
+class _Training:
+    """The tasks of one call of `train`, and what has become of each.
+
+    Attributes:
+        waiting: numbers of the tasks that have to be trained, next one first.
+        running: numbers of those that the crew has.
+        stopped: trainings are being ended from outside; nothing begins, or begins again.
+    """
+
+    def __init__(
+        self,
+        collection: ModelCollection,
+        tasks: Sequence[TrainingTask],
+        data_set: DataSet,
+        retrain: bool,
+        observer: TrainingObserver,
+        keep: Callable[[], None],
+    ) -> None:
+        self._collection = collection
+        self._tasks = tasks
+        self._observer = observer
+        self._keep = keep
+        self._keys = overlap.image_keys(_chosen_on(data_set))
+        self._old_entries = len(collection.entries)
+        there = [collection.find(task.identity) is not None and not retrain for task in tasks]
+        self.waiting = [number for number, is_there in enumerate(there) if not is_there]
+        self.running: set[int] = set()
+        self.stopped = False
+        self._teachers = {number: self._teacher_in_this_run(number) for number in self.waiting}
+        self._efforts = [_effort(task) for task in tasks]
+        self._tries: Counter[int] = Counter()
+        self._finished: set[int] = set()
+        self._reasons: dict[int, str] = {}  # why a variant failed, where a user can mend it
+        self._tracebacks: dict[int, str] = {}
+        self._first_error = ""
+
+    def _teacher_in_this_run(self, number: int) -> int | None:
+        """The task that another one learns from, where it is trained in this run.
+
+        Raises:
+            HyperparameterError: the teacher is neither here nor in the collection.
+        """
+        others = [task.identity for other, task in enumerate(self._tasks) if other != number]
+        known = {entry.identity for entry in self._collection.entries}.union(others)
+        wanted = teacher_identity(self._tasks[number], sorted(known))
+        return next((one for one in self.waiting if self._tasks[one].identity == wanted), None)
+
+    def skip_what_is_there(self) -> None:
+        """Tell of the variants that need no training."""
+        for number, task in enumerate(self._tasks):
+            entry = self._collection.find(task.identity)
+            if number not in self.waiting and entry is not None:
+                self._observer.variant_skipped(number, entry)
+
+    def is_unfinished(self) -> bool:
+        """Whether anything is still to be trained, or under way."""
+        return bool(self.waiting or self.running)
+
+    def next_assignments(self, places: int) -> list[Assignment]:
+        """Assignments that can begin now, as many as there are free places for.
+
+        Raises:
+            HyperparameterError: there can be none any more, since teachers wait for their pupils.
+        """
+        assignments = []
+        before = len(self.waiting)
+        for number in self._in_turn(places):
+            if len(self.running) >= places:
+                break
+            if not self._may_begin(number):
+                continue
+            self.waiting.remove(number)
+            self.running.add(number)
+            self._tries[number] += 1
+            task = self._tasks[number]
+            assignments.append(Assignment(number, task, teacher_of(task, self._collection)))
+        if not self.running and 0 < before == len(self.waiting):
+            raise HyperparameterError(
+                "'distillation' goes round in a circle: the teacher of each of the variants "
+                f"{', '.join(map(str, self.waiting))} waits for another one of them"
+            )
+        return assignments
+
+    def _in_turn(self, places: int) -> list[int]:
+        """What is waiting, in the order in which it should begin."""
+        if places == 1:
+            return list(self.waiting)
+        return sorted(
+            self.waiting, key=lambda number: (self._tries[number], -self._efforts[number])
+        )
+
+    def _may_begin(self, number: int) -> bool:
+        """Whether a waiting task can be trained now; strikes it off where it never can or need."""
+        identity = self._tasks[number].identity
+        same = [one for one in range(number) if self._tasks[one].identity == identity]
+        if self._finished.intersection(same):
+            self.waiting.remove(number)
+            entry = self._collection.find(identity)
+            assert entry is not None
+            self._observer.variant_skipped(number, entry)
+            return False
+        teacher = self._teachers[number]
+        if teacher is not None and (teacher in self._reasons or teacher in self._tracebacks):
+            self.waiting.remove(number)
+            self._fail(number, f"its teacher, variant {teacher}, could not be trained")
+            return False
+        unfinished = self.running.union(self.waiting)
+        return teacher not in unfinished and not unfinished.intersection(same)
+
+    def hear(self, event: training_crew.Event) -> None:
+        """Take in what the crew tells."""
+        number = event.number
+        match event:
+            case training_crew.Started():
+                self._observer.variant_started(number, len(self._tasks), self._tasks[number])
+                return
+            case training_crew.Progressed(progress=progress):
+                self._observer.progressed(number, progress)
+                return
+        self.running.remove(number)
+        match event:
+            case training_crew.Finished(entry=entry):
+                self._add(number, entry)
+            case training_crew.Diverged():
+                self._fail(number, DIVERGED)
+            case training_crew.Refused(reason=reason):
+                self._fail(number, reason)
+            case training_crew.Failed(error=error, traceback=traceback):
+                self._tracebacks[number] = traceback
+                self._first_error = self._first_error or f"variant {number}: {error}"
+                self._observer.variant_failed(number, f"a defect of the program: {error}")
+            case training_crew.Died(reason=reason):
+                self._try_again(number, reason)
+            case training_crew.Stopped():
+                self.stopped = True
+
+    def _add(self, number: int, entry: Entry) -> None:
+        self._finished.add(number)
+        self._collection.add(entry, self._keys)
+        entries = self._collection.entries
+        identities = [task.identity for task in self._tasks]
+        entries[self._old_entries :] = sorted(
+            entries[self._old_entries :], key=lambda new: identities.index(new.identity)
+        )
+        self._keep()
+        self._observer.variant_finished(number, entry)
+
+    def _try_again(self, number: int, reason: str) -> None:
+        if self.stopped or self._tries[number] < TRIES:
+            self.waiting.append(number)  # comes last, when fewer are trained beside it
+            if not self.stopped:
+                self._observer.variant_interrupted(number, reason)
+        else:
+            self._fail(number, f"its training {reason} twice; the system may be short of memory")
+
+    def _fail(self, number: int, reason: str) -> None:
+        self._reasons[number] = reason
+        self._observer.variant_failed(number, reason)
+
+    def defect(self) -> TrainingDefect | None:
+        """The exceptions that trainings raised, as one; None where there was none."""
+        if not self._tracebacks:
+            return None
+        defect = TrainingDefect(self._first_error)
+        for number, text in sorted(self._tracebacks.items()):
+            defect.add_note(f"\nvariant {number}:\n{text}")
+        return defect
+
+    def raise_problems(self) -> None:
+        """Raise what is to be said after everything else was trained; see `train`."""
+        defect = self.defect()
+        if defect is not None:
+            raise defect
+        if not self._reasons:
+            return
+        by_reason: dict[str, list[str]] = {}
+        for number, reason in sorted(self._reasons.items()):
+            by_reason.setdefault(reason, []).append(str(number))
+        raise UserError(
+            "\n".join(
+                f"not in the collection: variant {', '.join(numbers)}, since {reason}"
+                for reason, numbers in by_reason.items()
+            )
+        )
+
+
+def _effort(task: TrainingTask) -> int:
+    """How long a training takes next to others: its weights, as often as an image uses them."""
+    uses = sum(line.parameters * math.prod(line.shape[:-1]) for line in layer_lines(task.layers))
+    return uses * task.parameters.train_epochs
+
+
+def _chosen_on(data_set: DataSet) -> npt.NDArray[np.uint8]:
+    rows = np.concatenate([data_set.splits.training, data_set.splits.validation])
+    images: npt.NDArray[np.uint8] = data_set.images[rows]
+    return images

@@ -1,0 +1,258 @@
+"""Tests of queries: which entries `Results` lists, and in which order."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collection_query import FEW, NumberedEntry, all_columns, read_query, select
+from errors import UserError
+from evaluation.recognition import Score
+from model_collection import DataOrigin, Entry, ModelCollection
+from network_layers import parameter_count
+from tests.entries import CONVOLUTIONAL, DENSE, a_collection, an_entry
+from training_parameters import TrainingParameters
+
+MANY = a_collection(150)
+
+
+def found(query: str, collection: ModelCollection = MANY) -> list[Entry]:
+    return [collection.entries[number] for number in select(collection, query).numbers]
+
+
+# ------------------------------------------------------------------------- how many, which first
+
+
+def test_few_entries_are_all_listed_as_they_stand() -> None:
+    assert select(a_collection(FEW), "").numbers == tuple(range(FEW))
+    assert select(a_collection(1), "  ").numbers == (0,)
+
+
+def test_of_many_the_best_by_validation_accuracy_are_listed() -> None:
+    collection = a_collection(FEW + 1)
+    accuracies = [entry.validation.accuracy for entry in found("", collection)]
+    everyone = [entry.validation.accuracy for entry in collection.entries]
+    assert accuracies == sorted(everyone, reverse=True)[:FEW]
+
+
+def test_of_equal_accuracies_the_best_entry_comes_first() -> None:
+    entries = [an_entry(number, validation=Score(0.5, 9.0 - number, 100)) for number in range(5)]
+    collection = ModelCollection(("A", "B"), entries)
+    assert found("top 1", collection) == [collection.best()]
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("by loss", lambda entry: entry.validation.loss),
+        ("by validation loss", lambda entry: entry.validation.loss),
+        ("by accuracy", lambda entry: -entry.validation.accuracy),
+        ("by test accuracy", lambda entry: -entry.test.accuracy),
+        ("by Test Acc. ASCENDING", lambda entry: entry.test.accuracy),
+        ("by test loss", lambda entry: entry.test.loss),
+        ("by seconds", lambda entry: entry.seconds),
+        ("by time descending", lambda entry: -entry.seconds),
+        ("by parameters", lambda entry: parameter_count(entry.layers, 2)),
+        ("by learning_rate", lambda entry: entry.training_parameters.learning_rate),
+        ("by optimizer", lambda entry: entry.training_parameters.optimizer),
+    ],
+)
+def test_entries_are_sorted_by_any_column(query: str, value: Callable[[Entry], float]) -> None:
+    values = [value(entry) for entry in found(f"all {query}")]
+    assert len(values) == len(MANY.entries)
+    assert values == sorted(values)
+    assert [value(entry) for entry in found(f"top 7 {query}")] == values[:7]
+
+
+def test_numbers_rise_or_fall_when_asked_for() -> None:
+    assert select(MANY, "all by number").numbers == tuple(range(150))
+    assert select(MANY, "3 by number descending").numbers == (149, 148, 147)
+
+
+def test_entries_without_a_value_come_last_in_either_direction() -> None:
+    entries = [
+        an_entry(number, training_parameters=TrainingParameters("sgd", 8, 2, momentum=momentum))
+        for number, momentum in enumerate([None, 0.5, None, 0.9])
+    ]
+    collection = ModelCollection(("A", "B"), entries)
+    assert select(collection, "by momentum").numbers[:2] == (1, 3)
+    assert select(collection, "by momentum descending").numbers[:2] == (3, 1)
+    assert select(collection, "where momentum < 1 by number").numbers == (1, 3)
+    assert select(collection, "where momentum != 0.5 by number").numbers == (0, 2, 3)
+
+
+@pytest.mark.parametrize("same", ["top 5", "TOP 5", "5", "5 by accuracy", "by accuracy top 5"])
+def test_a_query_can_be_written_in_several_ways(same: str) -> None:
+    assert select(MANY, same).numbers == select(MANY, "top 5").numbers
+
+
+def test_more_than_there_are_is_all_of_them() -> None:
+    assert len(select(MANY, "top 1,000").numbers) == len(select(MANY, "all").numbers) == 150
+
+
+# ------------------------------------------------------------------------- conditions
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("accuracy > 0.9", lambda entry: entry.validation.accuracy > 0.9),
+        ("validation accuracy >= 90%", lambda entry: entry.validation.accuracy >= 0.9),
+        ("test accuracy<=12.5 %", lambda entry: entry.test.accuracy <= 0.125),
+        ("parameters < 1,000", lambda entry: parameter_count(entry.layers, 2) < 1000),
+        ("weights>1e3", lambda entry: parameter_count(entry.layers, 2) > 1000),
+        ("optimizer = adam", lambda entry: entry.training_parameters.optimizer == "adam"),
+        ("optimizer == 'SGD'", lambda entry: entry.training_parameters.optimizer == "sgd"),
+        ("optimizer != adam", lambda entry: entry.training_parameters.optimizer != "adam"),
+        ("epochs = 2", lambda entry: True),
+        ("batch_size = 9", lambda entry: False),
+        ("type contains conv", lambda entry: entry.layers is CONVOLUTIONAL),
+        ("type = conv2d", lambda entry: entry.layers is CONVOLUTIONAL),
+        ("type != conv2d", lambda entry: entry.layers is DENSE),
+        ("layers contains dense 6 relu", lambda entry: entry.layers is DENSE),
+        ("data contains letters", lambda entry: True),
+        (
+            "optimizer = adam and parameters < 1000 AND test loss > 1",
+            lambda entry: (
+                entry.training_parameters.optimizer == "adam"
+                and entry.layers is CONVOLUTIONAL
+                and entry.test.loss > 1
+            ),
+        ),
+    ],
+)
+def test_conditions_choose_the_entries_that_they_hold_for(
+    condition: str, holds: Callable[[Entry], bool]
+) -> None:
+    selection = select(MANY, f"where {condition} all")
+    expected = [number for number, entry in enumerate(MANY.entries) if holds(entry)]
+    assert sorted(selection.numbers) == expected
+    assert selection.fitting == len(expected)
+
+
+def test_an_entry_is_found_by_its_identity() -> None:
+    wanted = MANY.entries[77]
+    assert found(f"where identity = {wanted.identity}") == [wanted]
+    assert found(f"where identity contains {wanted.identity[:8]}") == [wanted]
+
+
+def test_what_fits_is_counted_beyond_what_is_listed() -> None:
+    selection = select(MANY, "top 2 where type = dense")
+    assert len(selection.numbers) == 2 and selection.fitting == 75
+
+
+def test_words_of_the_language_are_values_between_quotation_marks() -> None:
+    odd = an_entry(0, data=DataOrigin("top all by where and.mat", "0" * 64, "seed", 1, 300))
+    collection = ModelCollection(("A", "B"), [an_entry(1), odd])
+    assert found("where data contains 'all by where and'", collection) == [odd]
+
+
+def test_every_training_parameter_of_one_value_is_a_column() -> None:
+    columns = all_columns()
+    parameters = MANY.entries[0].training_parameters
+    for field in dataclasses.fields(parameters):
+        nested = "dict" in str(field.type) or re.match("[A-Z]", str(field.type))
+        assert (field.name.replace("_", " ") in columns) == (
+            not nested and field.name != "verbose"
+        ), field.name
+
+
+# ------------------------------------------------------------------------- what is no query
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("tow 5", "'tow' begins no clause; write 'all', 'top' and a number"),
+        ("top", "'' after 'top' is no number from 1 on; write such as top 50"),
+        ("top 0", "'0' after 'top' is no number from 1 on"),
+        ("top -1", "'-1' after 'top' is no number"),
+        ("top 2.5", "'2.5' after 'top' is no number"),
+        ("top ٣", "'٣' after 'top' is no number"),
+        ("top " + "9" * 5000, "after 'top' is no number"),
+        ("5 loss", "'5 loss' after 'top' is no number"),
+        ("all 5", "'5' cannot stand after 'all'"),
+        ("all top 5", "'all' and 'top' are both there; leave one of them out"),
+        ("top 5 top 6", "'top' is there twice"),
+        ("by", "'by' needs a column after it: number, validation accuracy"),
+        ("by descending", "'by' needs a column after it"),
+        ("by speed", "there is no column 'speed'; there are number, validation accuracy"),
+        ("by test", "'test' can mean test accuracy or test loss"),
+        ("by loss upwards", "there is no column 'loss upwards'"),
+        ("where", "'' is no condition: a column, a comparison"),
+        ("where parameters", "'parameters' is no condition"),
+        ("where parameters <", "'parameters <' is no condition"),
+        ("where < 5", "'< 5' is no condition"),
+        ("where loss < 1 and", "'' is no condition"),
+        ("where loss < 1 or loss > 2", "'1 or loss > 2' is no number to compare"),
+        ("where speed < 5", "there is no column 'speed'"),
+        ("where parameters < many", "'many' is no number to compare 'parameters' with"),
+        ("where parameters < 1,00", "'1,00' is no number"),
+        ("where loss < nan", "'nan' is no number"),
+        ("where accuracy > 90", "lies between 0 and 1, and '90' does not; write such as 0.9 or"),
+        ("where optimizer < adam", "'optimizer' is a text and cannot be compared by '<'"),
+        ("where loss contains 5", "'validation loss' is a number and cannot be compared by"),
+    ],
+)
+def test_what_cannot_be_understood_is_quoted_with_what_would_be_right(
+    query: str, said: str
+) -> None:
+    with pytest.raises(UserError) as raised:
+        select(MANY, query)
+    assert said in str(raised.value)
+    assert len(str(raised.value)) < 700
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "all",
+            "top",
+            "by",
+            "where",
+            "and",
+            "contains",
+            "ascending",
+            "descending",
+            "loss",
+            "test",
+        ),
+        *("=", "<", ">=", "!=", "==", "5", "0.9", "90%", "'", '"', ",", "1e999"),
+        *("accuracy", "optimizer", "adam", "type"),
+    ]
+)
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=12).map(" ".join)))
+def test_any_text_is_a_query_or_is_answered_with_an_error(text: str) -> None:
+    try:
+        selection = select(MANY, text)
+    except UserError:
+        return
+    assert len(set(selection.numbers)) == len(selection.numbers) <= selection.fitting <= 150
+
+
+@given(
+    st.sampled_from(sorted(all_columns())),
+    st.booleans(),
+    st.integers(1, 200),
+    st.sampled_from(["<", "<=", ">", ">=", "=", "!="]),
+    st.floats(0, 1),
+)
+def test_a_query_that_is_written_is_read_as_it_was_meant(
+    name: str, descending: bool, most: int, comparison: str, wanted: float
+) -> None:
+    order = "descending" if descending else "ascending"
+    query = read_query(f"where accuracy {comparison} {wanted} by {name} {order} top {most}")
+    assert (query.most, query.column.name, query.descending) == (most, name, descending)
+    assert [(one.comparison, one.wanted) for one in query.conditions] == [(comparison, wanted)]
+
+
+def test_every_column_has_a_value_or_none_for_every_entry() -> None:
+    for column in all_columns().values():
+        for number, entry in enumerate(MANY.entries[:5]):
+            value = column.value(NumberedEntry(number, entry, 2))
+            assert value is None or isinstance(value, int | float | str | tuple), column.name

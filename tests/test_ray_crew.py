@@ -1,0 +1,292 @@
+"""Tests of training on a Ray cluster: a real one, of two nodes on this machine."""
+
+import contextlib
+import dataclasses
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ray_crew
+from cnn_model import TrainingStopped
+from collection_training import train
+from data_parser import DataSet
+from errors import UserError
+from hyperparameters import TrainingTask
+from model_collection import Entry, ModelCollection
+from network_layers import Conv2D, Dense, Flatten, MaxPooling
+from ray_crew import RayCrew
+from training_parameters import Distillation, TrainingParameters
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the cluster's processes are found in /proc"
+)
+ROOT = Path(__file__).resolve().parent.parent
+STORE = 80 * 2**20  # bytes; the least that Ray takes is 75 MiB
+SEED = 3
+CONVOLUTION = (Conv2D(4, (3, 3)), MaxPooling((2, 2)), Flatten(), Dense(8))
+QUICK = TrainingParameters("adam", 8, 2)
+LONG = TrainingParameters("adam", 8, 120)
+ENDLESS = TrainingParameters("adam", 8, 100_000)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A Ray cluster of two nodes with a processor each; the program's machine is the first."""
+    pytest.importorskip("ray", reason="the cluster is not tested: Ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets in it need a short path
+    head = {"num_cpus": 1, "object_store_memory": STORE, "temp_dir": folder}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        made = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
+        made.second = made.add_node(num_cpus=1, object_store_memory=STORE)
+    yield made
+    made.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Watching:
+    """Writes down what a training tells; does something the first time that enough is under way."""
+
+    def __init__(self, when: int = 0, do: Callable[[], None] = lambda: None) -> None:
+        self.told: list[tuple[str, int]] = []
+        self.reasons: list[str] = []
+        self._when, self._do = when, do
+
+    def variant_skipped(self, number: int, entry: Entry) -> None:
+        self.told.append(("skipped", number))
+
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
+        self.told.append(("started", number))
+
+    def progressed(self, number: int, progress: Any) -> None:
+        self.told.append(("progressed", number))
+        if len({number for word, number in self.told if word == "progressed"}) == self._when:
+            self._when = 0
+            self._do()
+
+    def variant_finished(self, number: int, entry: Entry) -> None:
+        self.told.append(("finished", number))
+
+    def variant_interrupted(self, number: int, reason: str) -> None:
+        self.told.append(("interrupted", number))
+        self.reasons.append(reason)
+
+    def variant_failed(self, number: int, reason: str) -> None:
+        self.told.append(("failed", number))
+        self.reasons.append(reason)
+
+    def numbers(self, word: str) -> list[int]:
+        return [number for said, number in self.told if said == word]
+
+
+def tasks_of(parameters: TrainingParameters, *sizes: int) -> list[TrainingTask]:
+    return [TrainingTask((Flatten(), Dense(size)), parameters) for size in sizes]
+
+
+def train_on(
+    cluster: Any,
+    tasks: list[TrainingTask],
+    data_set: DataSet,
+    observer: Watching,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> ModelCollection:
+    collection = ModelCollection(data_set.classes)
+    with contextlib.suppress(TrainingStopped):
+        train(
+            collection,
+            tasks,
+            data_set,
+            seed=SEED,
+            retrain=False,
+            observer=observer,
+            keep=lambda: None,
+            should_stop=should_stop,
+            make_crew=lambda tasks: RayCrew(cluster.address),
+        )
+    return collection
+
+
+def trainings() -> list[int]:
+    """Process numbers of the trainings that are under way on this machine."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "cmdline").read_bytes().startswith(b"ray::train_on_node"):
+                found.append(int(folder.name))
+    return found
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    latest = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < latest
+        time.sleep(0.1)
+
+
+def local_entries(folder: Path, tasks: list[TrainingTask], data_set: DataSet) -> list[Entry]:
+    """Entries that another process on this machine trains, with a thread for each training."""
+    (folder / "given.pickle").write_bytes(pickle.dumps((tasks, data_set)))
+    script = """
+import pickle, sys
+from collection_training import train
+from in_process_crew import InProcessCrew
+from model_collection import ModelCollection
+from tests.test_ray_crew import SEED, Watching
+tasks, data_set = pickle.load(open(sys.argv[1] + "/given.pickle", "rb"))
+collection = ModelCollection(data_set.classes)
+train(collection, tasks, data_set, seed=SEED, retrain=False, observer=Watching(),
+      keep=lambda: None, should_stop=lambda: False,
+      make_crew=lambda tasks: InProcessCrew(lambda: False))
+pickle.dump(collection.entries, open(sys.argv[1] + "/entries.pickle", "wb"))
+"""
+    one_thread = {"TF_NUM_INTRAOP_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-c", script, str(folder)], env=os.environ | one_thread, check=True
+    )
+    entries: list[Entry] = pickle.loads((folder / "entries.pickle").read_bytes())
+    return entries
+
+
+# ------------------------------------------------------------------------- trainings
+
+
+def test_networks_are_those_that_one_machine_trains(
+    cluster: Any, data_set: DataSet, tmp_path: Path
+) -> None:
+    small, convolutional = tasks_of(QUICK, 5)[0], TrainingTask(CONVOLUTION, QUICK)
+    distilling = dataclasses.replace(QUICK, distillation=Distillation(small.identity))
+    tasks = [small, convolutional, *tasks_of(distilling, 6)]
+    observer = Watching()
+    entries = train_on(cluster, tasks, data_set, observer).entries
+    assert [entry.identity for entry in entries] == [task.identity for task in tasks]
+    for ours, theirs in zip(local_entries(tmp_path, tasks, data_set), entries, strict=True):
+        assert (ours.validation, ours.test) == (theirs.validation, theirs.test)
+        assert ours.history == theirs.history
+        for one, other in zip(ours.weights, theirs.weights, strict=True):
+            assert np.array_equal(one, other) and other.flags.owndata
+    for number in range(3):
+        told = [word for word, other in observer.told if other == number]
+        assert told[0] == "started" and told[-1] == "finished"
+        assert set(told[1:-1]) <= {"progressed"}
+    assert observer.numbers("progressed")
+
+
+def test_nodes_get_the_images_once_and_the_program_without_data(
+    cluster: Any, data_set: DataSet
+) -> None:
+    import ray
+
+    def look(data_set: DataSet) -> tuple[bool, str, list[tuple[str, int]]]:
+        import ray_crew
+
+        files = [(path.suffix, path.stat().st_size) for path in Path.cwd().rglob("*.*")]
+        return data_set.images.flags.writeable, ray_crew.__file__, files
+
+    crew = RayCrew(cluster.address)
+    try:
+        crew.start(data_set, SEED)
+        assert crew.places() == 2
+        copied, program, files = ray.get(ray.remote(look).remote(crew._data_set))
+    finally:
+        crew.close()
+    assert not copied  # a view of what the processes of a node share
+    assert "working_dir_files" in program
+    assert {suffix for suffix, _ in files} <= {".py", ".pyc"}
+    assert sum(size for _, size in files) < 2_000_000
+    assert not ray.is_initialized()
+    crew.close()
+
+
+def test_ctrl_c_ends_the_trainings_and_keeps_what_is_finished(
+    cluster: Any, data_set: DataSet
+) -> None:
+    stop: list[bool] = []
+    observer = Watching(3, lambda: stop.append(True))
+    tasks = [*tasks_of(QUICK, 5), *tasks_of(ENDLESS, 5, 6, 7)]
+    collection = train_on(cluster, tasks, data_set, observer, lambda: bool(stop))
+    assert [entry.identity for entry in collection.entries] == [tasks[0].identity]
+    assert observer.numbers("finished") == [0]
+    assert not observer.reasons
+    wait_until(lambda: not trainings())
+
+
+def test_a_training_whose_process_dies_is_tried_once_more(cluster: Any, data_set: DataSet) -> None:
+    def kill() -> None:
+        os.kill(trainings()[0], signal.SIGKILL)
+
+    observer = Watching(1, kill)
+    tasks = tasks_of(LONG, 5)
+    collection = train_on(cluster, tasks, data_set, observer)
+    assert len(collection.entries) == 1
+    assert observer.reasons == ["ended with its process"]
+    assert observer.numbers("started") == [0, 0]
+
+
+def test_trainings_of_a_lost_node_are_done_elsewhere(cluster: Any, data_set: DataSet) -> None:
+    def lose_the_second_node() -> None:
+        cluster.remove_node(cluster.second, allow_graceful=False)
+
+    observer = Watching(2, lose_the_second_node)
+    tasks = tasks_of(LONG, 5, 6)
+    collection = train_on(cluster, tasks, data_set, observer)
+    assert len(collection.entries) == 2
+    assert not observer.reasons  # it is no try that counts
+    assert sorted(observer.numbers("started")) == [0, 1]
+
+
+# ------------------------------------------------------------------------- addresses
+
+
+@pytest.mark.parametrize(
+    "address", ["", "head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "a b:1"]
+)
+def test_what_is_no_address_is_said(data_set: DataSet, address: str) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(UserError, match=r"is no address of a Ray cluster; give HOST:PORT"):
+        RayCrew(address).start(data_set, SEED)
+
+
+def test_an_address_that_does_not_answer_is_said_at_once(data_set: DataSet) -> None:
+    pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    before = time.monotonic()
+    crew = RayCrew(address)
+    with pytest.raises(UserError, match=f"there is no Ray cluster at {address} .*ray start --head"):
+        crew.start(data_set, SEED)
+    crew.close()
+    assert time.monotonic() - before < 10
+
+
+def test_another_service_at_the_address_does_no_harm(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setattr(ray_crew, "LONGEST_CHECK", 5.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(UserError, match=f"at {address}"):
+            RayCrew(address).start(data_set, SEED)
+
+
+def test_without_ray_it_is_said_how_to_install_it(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"'ray', .* is not installed; .*requirements-cluster"):
+        RayCrew("127.0.0.1:6379").start(data_set, SEED)

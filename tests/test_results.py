@@ -1,0 +1,165 @@
+"""Tests of `Results` in the menu: what is asked, what is listed, how long it takes."""
+
+import contextlib
+import dataclasses
+import io
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from data_parser import DataSet
+from keras_preload import KerasPreload
+from menu import Menu
+from model_collection import Entry, ModelCollection
+from terminal import PipeAsker
+from tests.entries import a_collection, an_entry
+from trainer_predictor import TrainerPredictor
+
+QUESTION = "Show layers? (Y/N):"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def without_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results need no Keras, so none is imported behind the menu, which would take time."""
+    monkeypatch.setattr(KerasPreload, "start", lambda self: None)
+
+
+def talk(data_set: DataSet, collection: ModelCollection, *lines: str) -> str:
+    """What is shown while these lines are answered."""
+    session = TrainerPredictor(data_set)
+    session.collection = collection
+    shown = io.StringIO()
+    answers = io.StringIO("".join(line + "\n" for line in lines))
+    with contextlib.redirect_stdout(shown):
+        Menu(session, PipeAsker(answers, shown)).loop()
+    return shown.getvalue()
+
+
+def rows(shown: str) -> list[int]:
+    """Numbers of the entries in a table."""
+    found = (re.match(r"[* ]*(\d+)  [0-9a-f]{8}", line) for line in shown.splitlines())
+    return [int(match[1]) for match in found if match]
+
+
+def test_few_entries_are_all_shown_without_further_words(data_set: DataSet) -> None:
+    shown = talk(data_set, a_collection(20), "results", "n")
+    assert rows(shown) == list(range(20))
+    assert "Results all" not in shown and " first." not in shown
+
+
+def test_of_many_entries_the_best_twenty_are_shown_and_how_to_see_others(
+    data_set: DataSet,
+) -> None:
+    collection = a_collection(1000)
+    shown = talk(data_set, collection, "results", "n")
+    best = sorted(range(1000), key=lambda n: -collection.entries[n].validation.accuracy)[:20]
+    assert rows(shown) == best
+    assert "20 of 1,000 entries, highest validation accuracy first." in shown
+    assert "Results all, Results top 50 by loss, Results where parameters < 500000." in shown
+    assert f"\n* {best[0]} " in shown
+
+
+def test_words_after_the_command_choose_and_sort(data_set: DataSet) -> None:
+    collection = a_collection(50)
+    shown = talk(data_set, collection, "R top 3 by test loss where type = dense", "n", "exit")
+    dense = sorted(range(1, 50, 2), key=lambda n: collection.entries[n].test.loss)
+    assert rows(shown) == dense[:3]
+    assert "3 of 25 that fit, of 50 entries, lowest test loss first." in shown
+    assert shown.count(QUESTION) == 1
+
+
+def test_all_that_fit_are_counted_and_the_best_of_the_others_is_named(data_set: DataSet) -> None:
+    collection = a_collection(9)
+    best = collection.best()
+    assert best is not None
+    shown = talk(data_set, collection, f"results where identity != {best.identity}", "n")
+    assert "8 of 9 entries fit, highest validation accuracy first." in shown
+    assert f"Predict uses entry {collection.entries.index(best)}, of the highest" in shown
+    assert "* has" not in shown
+
+
+def test_layers_are_shown_of_the_entries_that_were_asked_for(data_set: DataSet) -> None:
+    collection = a_collection(50)
+    shown = talk(data_set, collection, "results 2 where type = dense", "y")
+    assert shown.count("    dense 6 relu") == 2
+    assert "conv" not in shown
+    assert len(re.findall(r"  identity    [0-9a-f]{16}\n", shown)) == 2
+
+
+def test_where_nothing_fits_that_is_said(data_set: DataSet) -> None:
+    shown = talk(data_set, a_collection(7), "results where loss > 100", "n")
+    assert "None of the entries, 7, fits 'where loss > 100'." in shown
+    assert rows(shown) == []
+
+
+@pytest.mark.parametrize("query", ["tow 5", "by speed", "where accuracy > 90"])
+def test_a_wrong_query_is_answered_after_the_question_and_the_menu_goes_on(
+    data_set: DataSet, query: str
+) -> None:
+    shown = talk(data_set, a_collection(7), f"results {query}", "n", "exit")
+    quoted = repr(query.split()[-1] if "tow" not in query else "tow")
+    assert shown.index(QUESTION) < shown.index(quoted)
+    assert shown.endswith("exit\n") and "defect" not in shown and rows(shown) == []
+
+
+def test_other_commands_take_no_words(data_set: DataSet) -> None:
+    shown = talk(data_set, a_collection(7), "save top 5", "exit all")
+    assert "There is no command 'save top 5'" in shown
+    assert "There is no command 'exit all'" in shown
+
+
+def test_identities_are_shown_as_long_as_they_have_to_be(data_set: DataSet) -> None:
+    collection = a_collection(3)
+    shown = talk(data_set, collection, "results", "n")
+    for entry in collection.entries:
+        assert f" {entry.identity[:8]}  " in shown
+
+
+def test_identities_are_shown_longer_where_their_beginnings_are_alike(data_set: DataSet) -> None:
+    class Alike(Entry):
+        @property
+        def identity(self) -> str:
+            return f"0123456789a{self.seed}0000"
+
+    entries: list[Entry] = [Alike(**vars(an_entry(number, seed=number))) for number in range(2)]
+    shown = talk(data_set, ModelCollection(("A", "B"), entries), "results", "n")
+    assert " 0123456789a0  " in shown and " 0123456789a1  " in shown
+
+
+def test_entries_of_many_data_sets_are_told_apart_in_a_few_lines(data_set: DataSet) -> None:
+    collection = a_collection(300)
+    for number, entry in enumerate(collection.entries):
+        data = dataclasses.replace(entry.data, fingerprint=f"{number % 30:064}")
+        collection.entries[number] = dataclasses.replace(entry, data=data)
+    shown = talk(data_set, collection, "results all by number", "n")
+    origins = [line for line in shown.splitlines() if "training images of" in line]
+    assert len(origins) == 5 and all(len(line) < 300 for line in origins)
+    assert origins[0].startswith("Entries 0, 30, 60, 90 and 6 others: 300 training images")
+    assert "The other entries: 25 further data sets, or splits of them." in shown
+
+
+@pytest.mark.parametrize("line", ["results", "results all", "results where type = dense by loss"])
+def test_a_thousand_entries_are_shown_in_less_than_a_second(data_set: DataSet, line: str) -> None:
+    collection = a_collection(1000)
+    talk(data_set, a_collection(1), "results", "n")  # imports
+    before = time.process_time()
+    shown = talk(data_set, collection, line, "n")
+    assert time.process_time() - before < 1
+    assert len(rows(shown)) in (20, 1000)
+
+
+def test_entries_are_listed_without_keras() -> None:
+    script = (
+        "import sys, views, collection_query; from tests.entries import a_collection; "
+        "collection = a_collection(30); listed = collection_query.select(collection, '').numbers; "
+        "list(views.results_table(collection, listed).lines(80)); "
+        "views.results_notes(collection, listed, ''); "
+        "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0

@@ -1,0 +1,88 @@
+"""A table of text that a Rich console prints quickly, however many rows it has."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
+
+GAP = "  "
+NARROWEST_TEXT = 12  # where the last column has less room, whole lines are folded instead
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Rows of cells below headings; nothing is cut off, whatever the width.
+
+    Attributes:
+        headings: one a column, of one line or two.
+        rows: cells, as many in each as there are columns; figures, to the right.
+        remarks: a text for each row, in a last column without justification; empty for none.
+        remarks_heading: the heading of that column.
+        emphasized: numbers of the rows in bold.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    remarks: Sequence[str] = ()
+    remarks_heading: str = ""
+    emphasized: frozenset[int] = frozenset()
+
+    def lines(self, width: int, rule: str = "─") -> Iterator[tuple[str, bool]]:
+        """The lines of the table, and whether each is emphasized.
+
+        Args:
+            width: columns of the terminal; no line is longer.
+            rule: the character of the line below the headings.
+        """
+        figures = self._figures()
+        remarks = ["", self.remarks_heading, *self.remarks]
+        if not self.remarks:
+            remarks = [""] * len(figures)
+        margin = len(figures[0]) + len(GAP)
+        longest = max(map(len, remarks))
+        room = width - margin if width - margin >= NARROWEST_TEXT else longest
+        rows = [
+            [line.rstrip() for line in _beside(left, remark, room)]
+            for left, remark in zip(figures, remarks, strict=True)
+        ]
+        rows.insert(2, [rule * min(width, max(len(line) for row in rows for line in row))])
+        for number, row in enumerate(rows):
+            for line in row:
+                for start in range(0, max(len(line), 1), width):
+                    yield line[start : start + width], number - 3 in self.emphasized
+
+    def _figures(self) -> list[str]:
+        """Both lines of the headings, then the rows, without remarks, all of one length."""
+        headings = [["", *heading.split("\n")][-2:] for heading in self.headings]
+        table = [*zip(*headings, strict=True), *self.rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        return [
+            GAP.join(cell.rjust(size) for cell, size in zip(cells, widths, strict=True))
+            for cells in table
+        ]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """How a Rich console prints it."""
+        from rich.segment import Segment
+        from rich.style import Style
+
+        bold = Style(bold=True)
+        for line, emphasized in self.lines(options.max_width, "-" if options.ascii_only else "─"):
+            yield Segment(line, bold if emphasized else None)
+            yield Segment.line()
+
+
+def _beside(left: str, remark: str, room: int) -> Iterator[str]:
+    """A remark to the right of other text, its further lines below its first."""
+    if len(remark) <= room:
+        yield left + GAP + remark
+        return
+    for part in textwrap.wrap(remark, room):
+        yield left + GAP + part
+        left = " " * len(left)
