@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from collection_folder import FILE_NAME, remove_collection, save_collection
+from collection_folder import FILE_NAME, WrittenEntries, remove_collection, save_collection
 from errors import CollectionError
 from model_collection import ModelCollection
 
@@ -34,6 +34,7 @@ class Autosave:
 
     root: Path
     folder: Path | None = field(default=None)
+    _written: WrittenEntries = field(default_factory=WrittenEntries, repr=False)
 
     def unsaved(self) -> tuple[Path, ...]:
         """Folders that earlier sessions left, oldest first."""
@@ -51,7 +52,8 @@ class Autosave:
         """
         if self.folder is None:
             self.folder = self._new_folder()
-        save_collection(collection, self.folder)
+            self._written.clear()
+        save_collection(collection, self.folder, self._written)
 
     def _new_folder(self) -> Path:
         """A folder of this session alone, also where one process has several sessions."""
@@ -66,6 +68,7 @@ class Autosave:
 
     def collection_loaded(self, folder: Path) -> None:
         """Another collection is in memory now; what was kept stays for the next start."""
+        self._written.clear()
         inside = folder.resolve().parent == self.root.resolve()
         self.folder = self.root / folder.resolve().name if inside else None
 

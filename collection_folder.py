@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE_NAME",
+    "WrittenEntries",
     "holds_collection",
     "load_collection",
     "remove_collection",
@@ -67,12 +69,21 @@ WEIGHTS_NAME = re.compile(r"[0-9a-f]{16}\.weights\.h5")
 IMAGES_NAME = re.compile(r"[0-9a-f]{16}\.images\.npy")
 
 
-def save_collection(collection: ModelCollection, folder: Path) -> None:
+# For each entry, what stands about it in `collection.json`, and the name of its weights file.
+WrittenEntries = WeakKeyDictionary[Entry, tuple[str, str]]
+
+
+def save_collection(
+    collection: ModelCollection, folder: Path, written: WrittenEntries | None = None
+) -> None:
     """Write a collection to a folder, in place of the collection that is there.
 
     Args:
         collection: what to save.
         folder: a new folder, an empty one, or one that holds a collection.
+        written: what earlier calls wrote to this folder, where nobody else writes, and what this
+            one does: their files are taken as they are where they are still there, so that saving
+            again after each entry stays quick with thousands of them.
 
     Raises:
         CollectionError: the folder holds something else, or cannot be written; what was there
@@ -80,10 +91,18 @@ def save_collection(collection: ModelCollection, folder: Path) -> None:
     """
     replaced = _files_to_replace(folder)
     new: list[Path] = []
+    written = WrittenEntries() if written is None else written
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        document = _document(collection, folder, new)
-        write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
+        for entry in collection.entries:
+            if entry not in written or written[entry][1] not in replaced:
+                written[entry] = _write_entry(entry, collection, folder, new)
+        images_used = {
+            fingerprint: write_content(folder, npy_bytes(keys), ".images.npy", new)
+            for fingerprint, keys in collection.images_used.items()
+        }
+        text = _document(collection, images_used, [written[one][0] for one in collection.entries])
+        write_atomically(folder / FILE_NAME, text.encode())
     except OSError as error:
         for path in new:
             with contextlib.suppress(OSError):
@@ -92,8 +111,8 @@ def save_collection(collection: ModelCollection, folder: Path) -> None:
             f"the collection cannot be saved in {folder}: {error.strerror or error}; "
             "what was there before is unchanged"
         ) from error
-    current = {entry["weights"]["file"] for entry in document["entries"]}
-    current |= {images["file"] for images in document["images_used"].values()}
+    current = {written[entry][1] for entry in collection.entries}
+    current |= {images["file"] for images in images_used.values()}
     for name in replaced - current:
         with contextlib.suppress(OSError):  # a file too many does no harm
             (folder / name).unlink()
@@ -156,27 +175,31 @@ def remove_collection(folder: Path) -> None:
 # Writing
 
 
-def _document(collection: ModelCollection, folder: Path, new: list[Path]) -> dict[str, Any]:
-    """The JSON document; writes the files that it names, and lists the new ones in `new`."""
-    return {
+def _document(
+    collection: ModelCollection, images_used: dict[str, dict[str, str]], entries: list[str]
+) -> str:
+    """The JSON document, of entries that are JSON already: each is written out once."""
+    others = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
         "classes": list(collection.classes),
-        "entries": [
-            _entry_document(entry, collection, folder, new) for entry in collection.entries
-        ],
-        "images_used": {
-            fingerprint: write_content(folder, npy_bytes(keys), ".images.npy", new)
-            for fingerprint, keys in collection.images_used.items()
-        },
+        "images_used": images_used,
     }
+    text = json.dumps(others, indent=1).removesuffix("\n}")
+    return text + ',\n "entries": [\n  ' + ",\n  ".join(entries) + "\n ]\n}"
 
 
-def _entry_document(
+def _write_entry(
     entry: Entry, collection: ModelCollection, folder: Path, new: list[Path]
-) -> dict[str, Any]:
+) -> tuple[str, str]:
+    """Write the weights of an entry; `new` gets the path where no such file was there.
+
+    Returns:
+        What stands about the entry in the JSON document, and the name of its weights file.
+    """
     content = _weights_bytes(entry, len(collection.classes))
-    return {
+    weights = write_content(folder, content, ".weights.h5", new)
+    about = {
         "layers": [hyperparameters.layer_to_dictionary(layer) for layer in entry.layers],
         "training_parameters": training_parameters.training_parameters_to_json(
             entry.training_parameters
@@ -190,8 +213,9 @@ def _entry_document(
         "seed": entry.seed,
         "data": dataclasses.asdict(entry.data),
         "versions": entry.versions,
-        "weights": write_content(folder, content, ".weights.h5", new),
+        "weights": weights,
     }
+    return json.dumps(about), weights["file"]
 
 
 def _weights_bytes(entry: Entry, class_count: int) -> bytes:

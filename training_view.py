@@ -120,11 +120,17 @@ class BarView(_Announcements):
         self._bars = bars
         self._column = column
         self._bar_of: dict[int, TaskID] = {}
+        # Workers take a while to start.
+        self._nothing_yet: TaskID | None = bars.add_task("starting", total=None)
 
     def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
         """See `TrainingObserver`."""
         super().variant_started(number, variants, task)
-        self._bar_of[number] = self._bars.add_task("starting", total=None)
+        if self._nothing_yet is not None:
+            self._bars.remove_task(self._nothing_yet)
+            self._nothing_yet = None
+        words = f"variant {number} starting" if self._side_by_side else "starting"
+        self._bar_of[number] = self._bars.add_task(words, total=None)
 
     def progressed(self, number: int, progress: TrainingProgress) -> None:
         """Move the variant's bar."""
@@ -156,8 +162,8 @@ class BarView(_Announcements):
 
     def stopped(self) -> None:
         """See `TrainingView`."""
-        for number in list(self._bar_of):
-            self._remove_bar(number)
+        for bar in self._bars.task_ids:
+            self._bars.remove_task(bar)
         super().stopped()
 
     def _remove_bar(self, number: int) -> None:

@@ -169,7 +169,8 @@ def fresh_network_accuracy(
     import keras
 
     import cnn_model
-    from hyperparameters import TrainingParameters, read_model_hyperparameters
+    from hyperparameters import read_model_hyperparameters
+    from training_parameters import TrainingParameters
 
     layers = read_model_hyperparameters(ROOT / "model_hyperparameters.txt")[FRESH_VARIANT]
     keras.utils.set_random_seed(0)

@@ -419,14 +419,15 @@ def test_a_training_broken_off_by_ctrl_c_or_a_kill_keeps_what_was_finished(
 def test_workers_end_by_ctrl_c_and_when_the_program_is_killed_and_leave_nothing(
     start: Callable[..., Running], letters: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "h.txt").write_text(f"[{TINY % 4}, {TINY % 6}, {TINY % 5}]")
-    how = "{'optimizer':'sgd','train_batch_size':%d,'train_epochs':%d}"
-    (tmp_path / "p.txt").write_text(f"[{how % (64, 1)}, {how % (1, 100000)}, {how % (1, 100000)}]")
+    (tmp_path / "h.txt").write_text(f"[{TINY % 20}, {TINY % 6}, {TINY % 5}]")
+    long = "{'optimizer':'sgd','train_batch_size':1,'train_epochs':100000}"
+    short = f"{long[:-1]},'early_stopping_patience':1}}"
+    (tmp_path / "p.txt").write_text(f"[{short}, {long}, {long}]")
     files = {*tmp_path.iterdir(), tmp_path / "state"}
     process = start(letters, "--workers", 2)
     process.answer("train", "h.txt", "p.txt", "n")
-    process.wait_for("variant 1, epoch 2/100000")
-    process.wait_for("variant 2, epoch 2/100000")
+    process.wait_for("variant 1, epoch 2/100000", timeout=180)
+    process.wait_for("variant 2, epoch 2/100000", timeout=180)
     process.press_ctrl_c()
     process.wait_for("Training was ended in variants 1 and 2; what was finished before is kept.")
     process.wait_for("The collection has 1 entry.")
@@ -435,7 +436,7 @@ def test_workers_end_by_ctrl_c_and_when_the_program_is_killed_and_leave_nothing(
 
     process.answer("train", "y", "y", "n")
     process.wait_for("Variant 0 is in the collection already")
-    process.wait_for("epoch 1/100000", times=4)
+    process.wait_for("epoch 1/100000", times=4, timeout=180)
     assert len(process.others()) >= 2
     process.kill()
     latest = time.monotonic() + 30

@@ -116,7 +116,7 @@ def test_weights_beyond_half_precision_are_kept_in_full(
     network = cnn_model.build_network((Flatten(),), 3)
     huge = tuple(array + np.float32(1e6) for array in cnn_model.get_weights(network))
     cnn_model.set_weights(network, huge)
-    kept, _ = model_collection._smallest_weights(network, network, data_set)
+    kept, _ = model_collection._smallest_weights(network, data_set)
     assert all(np.array_equal(a, b) for a, b in zip(kept, huge, strict=True))
 
 
@@ -128,7 +128,7 @@ def test_weights_are_kept_in_full_where_half_precision_costs_accuracy(data_set: 
     cnn_model.set_weights(network, (kernel, bias))
     labels = np.ones_like(data_set.labels)
     kept, score = model_collection._smallest_weights(
-        network, network, dataclasses.replace(data_set, labels=labels)
+        network, dataclasses.replace(data_set, labels=labels)
     )
     assert kept[0].dtype == np.float32 and score.accuracy == 1.0
     assert np.array_equal(cnn_model.get_weights(network)[1], bias)

@@ -134,6 +134,7 @@ def test_every_variant_under_way_has_a_bar_that_goes_when_it_ends(
     trained: ModelCollection,
 ) -> None:
     def steps(view: Any) -> None:
+        assert len(view._bars.tasks) == 1  # until the first begins
         for number in (0, 1, 10):
             view.variant_started(number, 11, TASK)
         for number in (0, 1, 10):

@@ -25,8 +25,10 @@ from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection
 from network_layers import Dense, Flatten
 from process_crew import ProcessCrew, sensible_workers, usable_cores
+from shared_value import SharedValue
 from training_crew import TrainingCrew
 from training_parameters import Distillation, TrainingParameters
+from training_worker import run_worker
 
 if os.name != "posix":
     pytest.skip("workers need a POSIX system", allow_module_level=True)
@@ -176,6 +178,27 @@ def test_a_killed_worker_is_replaced_once_a_variant_and_then_named(
     assert "variant 1, since its training was killed by SIGKILL twice" in str(observer.raised)
     assert [entry.identity for entry in collection.entries] == [tasks[0].identity]
     assert not multiprocessing.active_children()
+
+
+def test_a_worker_with_nothing_to_do_ends_when_nobody_is_at_the_other_end(
+    data_set: DataSet, tmp_path: Path
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    shared = SharedValue(data_set)
+    ours, theirs = multiprocessing.Pipe()
+    worker = multiprocessing.get_context("spawn").Process(
+        target=run_worker, args=(theirs, shared, 1, str(tmp_path / "temporary"))
+    )
+    worker.start()
+    theirs.close()
+    ours.close()
+    shared.close()
+    worker.join(120)
+    ended = worker.exitcode
+    worker.kill()
+    worker.join()
+    assert ended == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_that_cannot_even_start_is_named_with_its_exit_code(

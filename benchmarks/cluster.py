@@ -1,0 +1,167 @@
+"""Training on a Ray cluster: how much sooner two nodes are done than one.
+
+    python benchmarks/cluster.py DATASET.mat [--variants 8] [--epochs 4] [--rounds 3] [--json FILE]
+
+Trains the same variants on a cluster of one node and on one of two, in turn. All nodes are on this
+machine, each with a core of its own (on Linux its processes are bound to it), so what is measured
+is what Ray and the program add, not a network between machines. The clock runs from the call that
+trains to the last entry: processes start, import Keras and get the images while it runs. Efficiency
+is the time on one node divided by twice that on two; 1 would be ideal. The variants are one shipped
+network at learning rates that differ a little, so that they take the same time.
+Ray is an extra: `pip install --require-hashes -r requirements-cluster.lock`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.recording import record  # noqa: E402
+
+if TYPE_CHECKING:
+    from data_parser import DataSet
+    from hyperparameters import TrainingTask
+
+BATCH = 32
+GOAL = 0.9
+STORE = 200 * 2**20  # bytes of Ray's memory for the images, on each node
+
+
+class Silent:
+    """Hears how a training goes, and says nothing but what goes wrong."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Any method of `collection_training.TrainingObserver`."""
+        if name in ("variant_failed", "variant_interrupted"):
+            return lambda number, reason: print(f"variant {number}: {reason}", file=sys.stderr)
+        return lambda *told: None
+
+
+@contextlib.contextmanager
+def cluster_of(nodes: int) -> Iterator[str]:
+    """A cluster on this machine, each node with a core of its own; yields its address."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster()
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    try:
+        for number in range(nodes):
+            if cores:
+                os.sched_setaffinity(0, {cores[number % len(cores)]})  # the node inherits it
+            cluster.add_node(num_cpus=1, object_store_memory=STORE, include_dashboard=False)
+        if cores:
+            os.sched_setaffinity(0, cores)
+        yield cluster.address
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+        cluster.shutdown()
+
+
+def train(nodes: int, tasks: Sequence[TrainingTask], data: DataSet, seed: int) -> dict[str, Any]:
+    """Train tasks on so many nodes.
+
+    Returns:
+        Seconds, and the digest of the networks and scores.
+    """
+    from collection_training import train as train_collection
+    from model_collection import ModelCollection
+    from ray_crew import RayCrew
+
+    collection = ModelCollection(data.classes)
+    with cluster_of(nodes) as address:
+        started = time.perf_counter()
+        train_collection(
+            collection,
+            tasks,
+            data,
+            seed=seed,
+            retrain=False,
+            observer=Silent(),
+            keep=lambda: None,
+            should_stop=lambda: False,
+            make_crew=lambda tasks: RayCrew(address),
+        )
+        seconds = time.perf_counter() - started
+    digest = hashlib.sha256()
+    for entry in collection.entries:
+        digest.update(repr((entry.identity, entry.validation, entry.test)).encode())
+        for array in entry.weights:
+            digest.update(array.tobytes())
+    return {"seconds": seconds, "digest": digest.hexdigest()}
+
+
+def variants_of(number: int, options: argparse.Namespace) -> list[TrainingTask]:
+    """One shipped network at several learning rates."""
+    from hyperparameters import TrainingTask, read_model_hyperparameters
+    from training_parameters import TrainingParameters
+
+    layers = read_model_hyperparameters(ROOT / "model_hyperparameters.txt")[number]
+    return [
+        TrainingTask(
+            layers,
+            TrainingParameters("adam", BATCH, options.epochs, learning_rate=0.001 + each / 1e5),
+        )
+        for each in range(options.variants)
+    ]
+
+
+def main() -> None:
+    """Run the benchmark, print its figures and record them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--variants", type=int, default=8, help="an even number")
+    parser.add_argument("--network", type=int, default=4, help="which of the shipped variants")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+
+    import data_parser
+
+    data = data_parser.open_data_set(options.dataset, file_split=True)
+    tasks = variants_of(options.network, options)
+    rounds = [
+        {nodes: train(nodes, tasks, data, options.seed) for nodes in (1, 2)}
+        for _ in range(options.rounds)
+    ]
+    results = _summary(rounds)
+    for name, value in results.items():
+        print(f"{name:24} {value:10.3f}")
+    if options.json:
+        settings = {key: getattr(options, key) for key in ("variants", "network", "epochs")}
+        about = {**settings, "rounds": options.rounds, "seed": options.seed, "ray": ray.__version__}
+        record(options.json, {**about, "dataset": options.dataset.name, "results": results})
+
+
+def _summary(rounds: Sequence[dict[int, dict[str, Any]]]) -> dict[str, float]:
+    """Medians over the rounds; `same_networks` is 1 where all of them made the same."""
+    efficiencies = [run[1]["seconds"] / run[2]["seconds"] / 2 for run in rounds]
+    digests = {figures["digest"] for run in rounds for figures in run.values()}
+    return {
+        "one_node_seconds": statistics.median(run[1]["seconds"] for run in rounds),
+        "two_nodes_seconds": statistics.median(run[2]["seconds"] for run in rounds),
+        "efficiency": statistics.median(efficiencies),
+        "efficiency_lowest": min(efficiencies),
+        "efficiency_highest": max(efficiencies),
+        "efficiency_goal": GOAL,
+        "same_networks": float(len(digests) == 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
