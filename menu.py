@@ -68,7 +68,7 @@ HELP = {
     "Predict": "draw a character and read it with the best network",
     "Save": "save the collection of trained networks in a folder",
     "Load": "load a collection from a folder in place of the one in memory",
-    "Results": "compare networks; also: Results top 9 by loss where parameters < 50000",
+    "Results": "compare networks; also: Results top 9 where parameters < 90000",
     "Evaluate": "score every network on labelled images; show what the best confuses",
     "Gan": "train generators: networks that draw characters",
     "Generate": "write a sheet, a line of text, or a data set of drawn characters",

@@ -50,13 +50,14 @@ ROOT = Path(__file__).resolve().parent
 PACKAGES = ("data_formats", "evaluation", "gan")
 ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 CONNECT = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
-LONGEST_CONNECT = 5.0  # seconds
+LONGEST_CONNECT = 3.0  # seconds
 LONGEST_CHECK = 20.0  # seconds, some of which Python takes to import Ray
 BETWEEN_NEWS = 1.0  # seconds between two looks at how far the trainings are
 BETWEEN_REPORTS = 2.0  # seconds between two reports of one training
-BETWEEN_COUNTS = 5.0  # seconds between two looks at how many processors there are
+BETWEEN_LOOKS = 5.0  # seconds between two looks at which nodes there are
+LONGEST_SILENCE = 20.0  # seconds without the head node; after 60, Ray would end this process
 MOST_LOST_NODES = 3  # that one training may have been on
-TRAININGS_A_PROCESS = 50  # since TensorFlow never gives back all that a network took
+TRAININGS_A_PROCESS = 25  # since TensorFlow keeps about 13 MiB of every network it has trained
 
 
 class Board:
@@ -148,8 +149,9 @@ class RayCrew:
         self._teachers: dict[str, Reference] = {}
         self._news: Reference | None = None
         self._latest_news = 0.0
-        self._places = 1
-        self._latest_count = 0.0
+        self._places = 0
+        self._latest_look = 0.0
+        self._latest_answer = 0.0
 
     def start(self, data_set: DataSet, seed: int) -> None:
         """See `TrainingCrew`.
@@ -161,7 +163,8 @@ class RayCrew:
         ray = _ray()
         _check_that_it_answers(self._address)
         self._connect()
-        if not self._free_and_taken_places():
+        self._look_around()
+        if not self._places:
             raise UserError(
                 f"no node of the cluster at {self._address} offers the processors that a training "
                 f"takes, {self._threads}; start one with more (ray start --num-cpus=N), or set "
@@ -201,16 +204,26 @@ class RayCrew:
             )
         self._connected = True
 
-    def _free_and_taken_places(self) -> int:
-        processors = [node["Resources"].get("CPU", 0) for node in _ray().nodes() if node["Alive"]]
-        return sum(int(count) // self._threads for count in processors)
+    def _look_around(self) -> None:
+        """Count the processors of the nodes that are alive.
+
+        Raises:
+            UserError: the head node has not answered for some time.
+        """
+        self._latest_look = time.monotonic()
+        if _why_silent(self._address) is None:
+            self._latest_answer = time.monotonic()
+            nodes = [node["Resources"] for node in _ray().nodes() if node["Alive"]]
+            self._places = sum(int(node.get("CPU", 0)) // self._threads for node in nodes)
+        elif time.monotonic() - self._latest_answer > LONGEST_SILENCE:
+            raise UserError(
+                f"the head node of the Ray cluster at {self._address} answers no longer; what was "
+                "finished before is kept"
+            )
 
     def places(self) -> int:
         """See `TrainingCrew`; as many as there are processors on the nodes that are alive."""
-        if time.monotonic() - self._latest_count >= BETWEEN_COUNTS:
-            self._latest_count = time.monotonic()
-            self._places = max(1, self._free_and_taken_places())
-        return self._places
+        return max(1, self._places)
 
     def submit(self, assignment: Assignment) -> None:
         """See `TrainingCrew`."""
@@ -240,6 +253,8 @@ class RayCrew:
     def work(self, seconds: float, tell: Callable[[Event], None]) -> None:
         """See `TrainingCrew`."""
         ray = _ray()
+        if time.monotonic() - self._latest_look >= BETWEEN_LOOKS:
+            self._look_around()
         self._ask_for_news()
         expected = [*self._under_way, *([self._news] if self._news is not None else [])]
         if not expected:
@@ -307,9 +322,6 @@ class RayCrew:
         if not self._connected:
             return
         self._connected = False
-        for task in self._under_way:
-            with contextlib.suppress(Exception):  # the cluster may be gone
-                _ray().cancel(task, force=True)
         self._under_way.clear()
         self._teachers.clear()
         _ray().shutdown()
@@ -349,14 +361,12 @@ def _check_that_it_answers(address: str) -> None:
             f"{address!r} is no address of a Ray cluster; give HOST:PORT of its head node, as "
             "'ray start --head --port=6379' says it, such as 192.0.2.1:6379"
         )
-    try:
-        host = match["host"].strip("[]")
-        socket.create_connection((host, int(match["port"])), LONGEST_CONNECT).close()
-    except OSError as error:
+    reason = _why_silent(address)
+    if reason is not None:
         raise UserError(
-            f"there is no Ray cluster at {address} ({error.strerror or error}); start one there "
-            "with: ray start --head --port=6379"
-        ) from error
+            f"there is no Ray cluster at {address} ({reason}); start one there with: "
+            "ray start --head --port=6379"
+        )
     # In a process of its own first: what is no Ray cluster makes Ray end the process that asks.
     check = [sys.executable, "-c", CONNECT, address]
     try:
@@ -374,6 +384,16 @@ def _check_that_it_answers(address: str) -> None:
             f"the Ray cluster at {address} cannot be used: {last_line}; this machine has to be a "
             f"node of it (ray start --address={address}), with the same versions of Ray and Python"
         )
+
+
+def _why_silent(address: str) -> str | None:
+    """Why nothing answers at an address; None where something does."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), LONGEST_CONNECT).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 @contextlib.contextmanager

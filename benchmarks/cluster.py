@@ -131,6 +131,7 @@ def main() -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
 
+    import cnn_model  # noqa: F401 - the menu has it by now
     import data_parser
 
     data = data_parser.open_data_set(options.dataset, file_split=True)

@@ -29,9 +29,16 @@ from network_layers import Conv2D, Dense, Flatten, MaxPooling
 from ray_crew import RayCrew
 from training_parameters import Distillation, TrainingParameters
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the cluster's processes are found in /proc"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the cluster's processes are found in /proc"
+    ),
+    pytest.mark.skipif(
+        "HANDWRITING_CLUSTER" not in os.environ,
+        reason="the cluster is not tested: its tests need minutes and idle cores; "
+        "set HANDWRITING_CLUSTER=1",
+    ),
+]
 ROOT = Path(__file__).resolve().parent.parent
 STORE = 80 * 2**20  # bytes; the least that Ray takes is 75 MiB
 SEED = 3
@@ -59,34 +66,39 @@ def cluster() -> Iterator[Any]:
 
 
 class Watching:
-    """Writes down what a training tells; does something the first time that enough is under way."""
+    """Writes down what a training tells, and does something when so many variants are there."""
 
-    def __init__(self, when: int = 0, do: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, word: str = "", variants: int = 0, do: Callable[[], None] = lambda: None
+    ) -> None:
         self.told: list[tuple[str, int]] = []
         self.reasons: list[str] = []
-        self._when, self._do = when, do
+        self._word, self._variants, self._do = word, variants, do
 
-    def variant_skipped(self, number: int, entry: Entry) -> None:
-        self.told.append(("skipped", number))
-
-    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
-        self.told.append(("started", number))
-
-    def progressed(self, number: int, progress: Any) -> None:
-        self.told.append(("progressed", number))
-        if len({number for word, number in self.told if word == "progressed"}) == self._when:
-            self._when = 0
+    def _tell(self, word: str, number: int) -> None:
+        self.told.append((word, number))
+        if len(set(self.numbers(self._word))) == self._variants > 0:
+            self._variants = 0
             self._do()
 
+    def variant_skipped(self, number: int, entry: Entry) -> None:
+        self._tell("skipped", number)
+
+    def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
+        self._tell("started", number)
+
+    def progressed(self, number: int, progress: Any) -> None:
+        self._tell("progressed", number)
+
     def variant_finished(self, number: int, entry: Entry) -> None:
-        self.told.append(("finished", number))
+        self._tell("finished", number)
 
     def variant_interrupted(self, number: int, reason: str) -> None:
-        self.told.append(("interrupted", number))
+        self._tell("interrupted", number)
         self.reasons.append(reason)
 
     def variant_failed(self, number: int, reason: str) -> None:
-        self.told.append(("failed", number))
+        self._tell("failed", number)
         self.reasons.append(reason)
 
     def numbers(self, word: str) -> list[int]:
@@ -214,10 +226,13 @@ def test_nodes_get_the_images_once_and_the_program_without_data(
 def test_ctrl_c_ends_the_trainings_and_keeps_what_is_finished(
     cluster: Any, data_set: DataSet
 ) -> None:
-    stop: list[bool] = []
-    observer = Watching(3, lambda: stop.append(True))
-    tasks = [*tasks_of(QUICK, 5), *tasks_of(ENDLESS, 5, 6, 7)]
-    collection = train_on(cluster, tasks, data_set, observer, lambda: bool(stop))
+    observer = Watching()
+
+    def one_is_finished_and_one_under_way() -> bool:
+        return {("finished", 0), ("progressed", 1)} <= set(observer.told)
+
+    tasks = [*tasks_of(QUICK, 5), *tasks_of(ENDLESS, 6)]
+    collection = train_on(cluster, tasks, data_set, observer, one_is_finished_and_one_under_way)
     assert [entry.identity for entry in collection.entries] == [tasks[0].identity]
     assert observer.numbers("finished") == [0]
     assert not observer.reasons
@@ -228,7 +243,7 @@ def test_a_training_whose_process_dies_is_tried_once_more(cluster: Any, data_set
     def kill() -> None:
         os.kill(trainings()[0], signal.SIGKILL)
 
-    observer = Watching(1, kill)
+    observer = Watching("progressed", 1, kill)
     tasks = tasks_of(LONG, 5)
     collection = train_on(cluster, tasks, data_set, observer)
     assert len(collection.entries) == 1
@@ -236,16 +251,34 @@ def test_a_training_whose_process_dies_is_tried_once_more(cluster: Any, data_set
     assert observer.numbers("started") == [0, 0]
 
 
+# These two break the cluster, so they come last.
+
+
 def test_trainings_of_a_lost_node_are_done_elsewhere(cluster: Any, data_set: DataSet) -> None:
     def lose_the_second_node() -> None:
         cluster.remove_node(cluster.second, allow_graceful=False)
 
-    observer = Watching(2, lose_the_second_node)
+    observer = Watching("progressed", 2, lose_the_second_node)
     tasks = tasks_of(LONG, 5, 6)
     collection = train_on(cluster, tasks, data_set, observer)
     assert len(collection.entries) == 2
     assert not observer.reasons  # it is no try that counts
     assert sorted(observer.numbers("started")) == [0, 1]
+
+
+def test_a_lost_head_node_ends_the_training_but_not_the_program(
+    cluster: Any, data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_crew, "BETWEEN_LOOKS", 1.0)
+    monkeypatch.setattr(ray_crew, "LONGEST_SILENCE", 2.0)
+
+    def lose_the_head_node() -> None:
+        cluster.head_node.all_processes["gcs_server"][0].process.kill()
+
+    observer = Watching("progressed", 1, lose_the_head_node)
+    with pytest.raises(UserError, match=f"the head node .* at {cluster.address} answers no longer"):
+        train_on(cluster, tasks_of(ENDLESS, 5), data_set, observer)
+    wait_until(lambda: not trainings())
 
 
 # ------------------------------------------------------------------------- addresses

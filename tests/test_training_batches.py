@@ -169,8 +169,8 @@ def test_many_images_are_validated_in_parts() -> None:
     labels = np.zeros(1100, np.int64)
     rows = (np.arange(5), np.arange(5, 1100))
     images = np.zeros((1100, 28, 28), np.uint8)
-    for keys in ({}, {"label_smoothing": 0.1}):
-        parameters = dataclasses.replace(PLAIN, **keys)
+    for smoothing in (None, 0.1):
+        parameters = dataclasses.replace(PLAIN, label_smoothing=smoothing)
         _, validation = training_batches.batches_for(images, labels, rows, parameters, 2, 1)
         assert [len(batch[0]) for batch in epoch(validation)] == [512, 512, 71]
 
