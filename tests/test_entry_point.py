@@ -173,6 +173,9 @@ def test_bad_data_sets_get_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         ["-s", "9" * 5000, "a"],
         ["-s", "4294967296", "a"],
         ["-w", "0", "a"],
+        ["--split-shares", "64:16:10", "a"],
+        ["--split-shares", "64:16:0:10", "a"],
+        ["--split-shares", "many", "a"],
         ["--workers", "1000", "a"],
         ["--workers", "two", "a"],
         ["--workers", "", "a"],
@@ -370,6 +373,12 @@ def test_the_prompt_does_not_wait_for_keras(
     subprocess.run([sys.executable, "-c", "import keras"], check=True, capture_output=True)
     to_keras = time.perf_counter() - before
     assert to_prompt < 0.6 * to_keras
+
+
+def test_splits_have_the_shares_that_are_asked_for() -> None:
+    data_set = ROOT / "dataset" / "letters-small.mat"
+    done = run(data_set, "--split-shares", "7:1:1:1", answers="Exit\n")
+    assert "(2,146 training, 333 validation, " in done.stdout
 
 
 def test_keep_digits_and_file_split_reach_the_data(real_data: Path) -> None:
