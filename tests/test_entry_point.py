@@ -289,6 +289,7 @@ def test_a_reader_who_goes_away_ends_the_program_quietly(
             input=answers,
             capture_output=True,
             text=True,
+            errors="replace",  # a reader may have left in the middle of a character
             timeout=60,
         )
         assert (done.returncode, done.stderr) == (0, ""), reader

@@ -251,6 +251,33 @@ def test_a_training_whose_process_dies_is_tried_once_more(cluster: Any, data_set
     assert observer.numbers("started") == [0, 0]
 
 
+def test_a_node_that_lacks_packages_is_said(
+    cluster: Any, data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_on_node(*given: Any) -> None:
+        raise ModuleNotFoundError("No module named 'tensorflow'")
+
+    monkeypatch.setattr(ray_crew, "train_on_node", train_on_node)
+    said = "variant 0, 1, since a node of the cluster lacks what .* lists: No module named 'tensor"
+    with pytest.raises(UserError, match=said):
+        train_on(cluster, tasks_of(QUICK, 5, 6), data_set, Watching())
+
+
+def test_a_training_that_loses_node_after_node_is_given_up(
+    cluster: Any, data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.exceptions import NodeDiedError
+
+    def train_on_node(*given: Any) -> None:
+        raise NodeDiedError("it is gone")
+
+    monkeypatch.setattr(ray_crew, "train_on_node", train_on_node)
+    observer = Watching()
+    with pytest.raises(UserError, match=r"variant 0, since its training lost 3 nodes .* twice"):
+        train_on(cluster, tasks_of(QUICK, 5), data_set, observer)
+    assert [word for word, _ in observer.told if word != "started"] == ["interrupted", "failed"]
+
+
 # These two break the cluster, so they come last.
 
 

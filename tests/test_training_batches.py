@@ -111,6 +111,7 @@ ALL_KEYS = dataclasses.replace(
     "parameters",
     [
         PLAIN,
+        dataclasses.replace(PLAIN, class_weighting="sampling"),
         ALL_KEYS,
         dataclasses.replace(ALL_KEYS, cutmix=None, mixup=0.4, class_weighting="sampling"),
     ],
