@@ -217,7 +217,7 @@ def train_entry(
         images,
         task.parameters,
         seed,
-        teacher=network_of(teacher, len(data_set.classes)) if teacher is not None else None,
+        teacher=_teaching(teacher, len(data_set.classes), task.parameters.precision),
         show=show,
         should_stop=should_stop,
     )
@@ -226,6 +226,8 @@ def train_entry(
         trained = cnn_model.get_weights(network)
         network = cnn_model.build_network(task.layers, len(data_set.classes))
         cnn_model.set_weights(network, trained)
+    if task.parameters.calibration is not None:
+        _calibrate(network, data_set, task.parameters)
     weights, validation = _smallest_weights(network, data_set)
     reader = _reader(network, task.parameters)
     if reader is not network:
@@ -249,6 +251,17 @@ def train_entry(
     )
 
 
+def _teaching(entry: Entry | None, class_count: int, precision: str | None) -> keras.Model | None:
+    """An entry's network as it teaches: as quick as its pupil, and reading each image once."""
+    import cnn_model
+
+    if entry is None:
+        return None
+    network = cnn_model.build_network(entry.layers, class_count, precision)
+    cnn_model.set_weights(network, entry.weights)
+    return network
+
+
 def _check_finite(fitted: Fitted, network: keras.Model) -> None:
     """Raise TrainingDiverged where losses or weights are no finite numbers."""
     import cnn_model
@@ -257,6 +270,21 @@ def _check_finite(fitted: Fitted, network: keras.Model) -> None:
     arrays = [np.array(losses), *cnn_model.get_weights(network)]
     if not all(np.isfinite(array).all() for array in arrays):
         raise TrainingDiverged
+
+
+def _calibrate(network: keras.Model, data_set: DataSet, parameters: TrainingParameters) -> None:
+    """Fit the network's probabilities to the validation images."""
+    import calibration
+    import cnn_model
+
+    images, labels = data_set.subset("validation")
+    fitted = calibration.fit(
+        cnn_model.predict(network, images),
+        labels,
+        classes_count_alike=parameters.class_weighting is not None,
+    )
+    weights = cnn_model.get_weights(network)
+    cnn_model.set_weights(network, calibration.calibrated_softmax(weights, fitted))
 
 
 def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights, Score]:

@@ -17,6 +17,7 @@ OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "nadam", "rmspro
 WITH_MOMENTUM = ("rmsprop", "sgd")
 SCHEDULES = ("cosine", "one_cycle")
 CLASS_WEIGHTINGS = ("balanced", "prior", "sampling")
+CALIBRATIONS = ("classes",)
 PRECISIONS = ("bfloat16",)
 IDENTITY = re.compile(r"[0-9a-f]{4,16}")
 
@@ -86,6 +87,9 @@ class TrainingParameters:
             images; 'prior' adds the logarithm of that share while training (Menon 2021);
             'sampling' takes images of every class equally often, an epoch being as many as ever.
         test_time_shifts: reading averages over shifts of so many pixels along each axis.
+        calibration: 'classes' fits, on the validation images and after training, a temperature that
+            makes probabilities neither too sure nor too modest, and a bias of each class; with
+            `class_weighting` all classes count the same (Alexandari 2020).
         distillation: another entry to learn from.
         precision: 'bfloat16' computes convolutions and products in 16 bits while training, which is
             faster on processors that have it; weights and reading stay in 32.
@@ -108,6 +112,7 @@ class TrainingParameters:
     augmentation: Augmentation | None = None
     class_weighting: str | None = None
     test_time_shifts: int | None = None
+    calibration: str | None = None
     distillation: Distillation | None = None
     precision: str | None = None
 
@@ -189,6 +194,7 @@ TRAINING_CHECKS: Mapping[str, Check] = {
     "augmentation": nested(Augmentation, AUGMENTATION_CHECKS),
     "class_weighting": one_of(CLASS_WEIGHTINGS),
     "test_time_shifts": whole_number(1, 3),
+    "calibration": one_of(CALIBRATIONS),
     "distillation": nested(Distillation, DISTILLATION_CHECKS),
     "precision": one_of(PRECISIONS),
 }

@@ -57,6 +57,7 @@ CHANGED_PARAMETERS: dict[str, Parameters] = {
     },
     "mixup 0.2": {"mixup": 0.2},
     "cutmix 1": {"cutmix": 1.0},
+    "no calibration": {"calibration": None},
     "float32": {"precision": None},
     "one reading": {"test_time_shifts": None},
     "13 readings": {"test_time_shifts": 2},

@@ -11,7 +11,7 @@ LEVELS = (
     {"errors", "text_table", "unused_path"},
     {"network_layers", "data_formats", "evaluation", "literal_files", "checked_folder"},
     {"training_parameters", "keras_layers"},
-    {"hyperparameters", "data_parser", "augmentation", "learner", "optimizers"},
+    {"hyperparameters", "data_parser", "augmentation", "calibration", "learner", "optimizers"},
     {"training_batches"},
     {"cnn_model"},
     {"gan", "model_collection", "keras_preload", "shared_value"},

@@ -39,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
     "augmentation": {"rotation": 10.0, "shift": 2.0, "elastic": 1.0},
     "class_weighting": "prior",
     "test_time_shifts": 1,
+    "calibration": "classes",
     "distillation": {"teacher": "3f9a", "weight": 0.7, "temperature": 4.0},
 }
 
@@ -78,6 +79,7 @@ def test_every_key_is_read() -> None:
         augmentation=Augmentation(rotation=10, shift=2, elastic=1),
         class_weighting="prior",
         test_time_shifts=1,
+        calibration="classes",
         distillation=Distillation("3f9a", 0.7, 4),
     )
 
@@ -149,6 +151,7 @@ def test_what_is_no_dictionary_is_refused(given_instead: Any) -> None:
         ({"class_weighting": True}, "'class_weighting' is True, but must be one of"),
         ({"test_time_shifts": 4}, "'test_time_shifts' is 4, but must be a whole number from 1"),
         ({"test_time_shifts": 1.0}, "'test_time_shifts' is 1.0"),
+        ({"calibration": True}, "'calibration' is True, but must be one of 'classes'"),
         ({"warmup": 3}, "no key 'warmup'; its keys are"),
         ({3: 3}, "no key 3"),
     ],
