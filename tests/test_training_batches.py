@@ -284,3 +284,41 @@ def test_sampling_does_without_a_class_that_has_no_training_images() -> None:
         if weighting == "sampling":
             assert sorted(targets.sum(axis=0)) == [0, 7, 8]
         assert all(np.isfinite(part).all() for part in weights)
+
+
+# ------------------------------------------------------------------------- memory
+
+
+def aligned(count: int, offset: int = 0) -> npt.NDArray[np.uint8]:
+    """Images of zeros that begin `offset` bytes after a place that TensorFlow can use."""
+    memory = np.zeros(count * 784 + 2 * training_batches.ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % training_batches.ALIGNMENT + offset
+    return memory[start : start + count * 784].reshape(count, 28, 28)
+
+
+def test_images_that_processes_share_are_not_copied() -> None:
+    images = aligned(5)
+    tensor, labels = training_batches.tensors_of(images, np.arange(5))
+    images[3, 2, 1] = 77
+    assert tensor[3, 2, 1] == 77
+    assert labels.dtype.name == "int32"
+
+
+@pytest.mark.parametrize("kind", ["unaligned", "read-only", "strided", "none"])
+def test_images_that_cannot_be_shared_are_copied(kind: str) -> None:
+    images = aligned(0 if kind == "none" else 6, 1 if kind == "unaligned" else 0)
+    images[...] = np.arange(len(images), dtype=np.uint8)[:, None, None]
+    if kind == "read-only":
+        images.flags.writeable = False
+    if kind == "strided":
+        images = images[::2]
+    tensor, _ = training_batches.tensors_of(images, np.zeros(len(images), int))
+    assert np.array_equal(tensor.numpy(), images)
+
+
+def test_shared_images_outlive_the_array() -> None:
+    images = aligned(4)
+    images[2] = 9
+    tensor, _ = training_batches.tensors_of(images, np.zeros(4, int))
+    del images
+    assert tensor.numpy()[2].min() == 9
