@@ -50,9 +50,13 @@ class Content:
     Attributes:
         images: uint8 (N, 28, 28), upright, ink 255 on paper 0, C-contiguous.
         labels: int32 (N,), indices into `classes`.
-        classes: The character of each class; each has an image.
+        classes: The character, or the name, of each class; each has an image.
         in_test: bool (N,), which rows are the file's own test rows.
         division: The splits, where the format keeps them; otherwise None.
+        names: The file name of each image below the data set's folder, such as "A/0001.png", with
+            "/" between folders; empty where the format keeps none.
+        notes: What the user should know about how it was read, a sentence each.
+        skipped: What could not be read and was left out, "file name: why" each.
     """
 
     images: Images
@@ -60,6 +64,9 @@ class Content:
     classes: tuple[str, ...]
     in_test: npt.NDArray[np.bool_]
     division: Division | None = None
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 class Format(Protocol):
