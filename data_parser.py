@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +122,11 @@ class DataSet:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    @property
+    def has_characters(self) -> bool:
+        """Whether each class has one character for a name, so that text can be read as classes."""
+        return all(len(name) == 1 for name in self.classes)
+
     def indices(self, name: str) -> Indices:
         """Rows of the split called `name`.
 
@@ -159,30 +164,55 @@ class DataSet:
         return {name: len(self.indices(name)) for name in SPLIT_NAMES}
 
     def class_of(self, character: str) -> tuple[int, str | None]:
-        """Look up the class that stands for `character`.
+        """Look up the class that stands for a character.
 
         EMNIST merges letters that are written alike with their capitals, so where `character`
-        itself is no class, the other case of it is looked up.
+        itself is no class, the one class that differs from it by case alone is looked up.
 
         Args:
-            character: One character.
+            character: The name of a class, which is one character in most data sets.
 
         Returns:
-            The class index, and the class' own character where it differs, otherwise None.
+            The class index, and the class' own name where it differs, otherwise None.
 
         Raises:
-            DataError: `character` is not one character, or neither case of it is a class.
+            DataError: There is no such class, whatever the case.
         """
         if character in self.classes:
             return self.classes.index(character), None
-        other = character.swapcase()
-        if other in self.classes:
-            return self.classes.index(other), other
-        wrong = f"the data set has no character {quoted(character)}"
-        if len(character) != 1:
-            given = quoted(character) if character else "an empty text"
-            wrong = f"ask the data set for one character, not for {given}"
-        raise DataError(f"{wrong}; it has {one_line(' '.join(self.classes))}")
+        alike = [name for name in self.classes if name.casefold() == character.casefold()]
+        if len(alike) == 1:
+            return self.classes.index(alike[0]), alike[0]
+        raise DataError(
+            f"{self._why_no_class(character)}; it has {one_line(' '.join(self.classes))}"
+        )
+
+    def names_in(self, text: str) -> list[str]:
+        """Take a text apart into what may be names of classes.
+
+        Args:
+            text: Characters, with or without spaces between them. Where classes have longer names,
+                names with commas between them, or with spaces if there is no comma.
+
+        Returns:
+            The names in the order of the text; whether there are such classes is not looked at.
+        """
+        if self.has_characters:
+            return [character for character in text if not character.isspace()]
+        parts = text.split(",") if "," in text else text.split()
+        return [part.strip() for part in parts if part.strip()]
+
+    def as_text(self, names: Iterable[str]) -> str:
+        """Write names of classes as `names_in` takes them apart."""
+        return ("" if self.has_characters else ", ").join(names)
+
+    def _why_no_class(self, name: str) -> str:
+        if self.has_characters:
+            if len(name) == 1:
+                return f"the data set has no character {quoted(name)}"
+            given = quoted(name) if name else "an empty text"
+            return f"ask the data set for one character, not for {given}"
+        return f"the data set has no class {quoted(name)}"
 
 
 def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True) -> LabelledImages:
@@ -314,8 +344,8 @@ def write_mat(
         classes: One character each, none twice.
 
     Raises:
-        DataError: The file cannot be written.
-        ValueError: The arrays do not fit together or `classes` are not single characters.
+        DataError: The file cannot be written, or the name of a class is not one character.
+        ValueError: The arrays do not fit together or a class is there twice.
     """
     training, test = (training_images, training_labels), (test_images, test_labels)
     nist_layout.write(Path(path), training, test, classes)

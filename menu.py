@@ -347,9 +347,9 @@ class Menu:
                 f"there is no generator {quoted(generator)} to train; "
                 f"there are {', '.join(TRAINED_GENERATORS)}"
             )
-        characters = answer.replace(" ", "") if answer.lower() != "all" else ""
-        classes = self._session.data_set.classes
-        wanted = [self._session.data_set.class_of(one)[0] for one in characters or classes]
+        data_set, classes = self._session.data_set, self._session.data_set.classes
+        names = data_set.names_in(answer) if answer.lower() != "all" else []
+        wanted = [data_set.class_of(name)[0] for name in names or classes]
         if not one_by_one:
             wanted = wanted[:1]  # it stands for all
         chosen = [
@@ -400,9 +400,10 @@ class Menu:
         )
         path = as_path(answer)
         check_suffix(path)
-        text = text or "".join(self._session.data_set.classes)
+        data_set = self._session.data_set
+        text = text or data_set.as_text(data_set.classes)
         number = _whole_number(count or "10")
-        characters = list(dict.fromkeys(text.replace(" ", "")))
+        characters = list(dict.fromkeys(data_set.names_in(text)))
         check_number(path, len(characters), number)
         for character in characters:
             if self._session.lacks_generator(generator, character):

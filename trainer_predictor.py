@@ -348,7 +348,7 @@ class TrainerPredictor:
 
         Args:
             generator: one of `image_generator.GENERATORS`.
-            text: characters; one that is there twice is drawn once, spaces are left out.
+            text: for `DataSet.names_in`; a character that is there twice is drawn once.
             count: drawings of each, 1 or more.
 
         Raises:
@@ -370,7 +370,7 @@ class TrainerPredictor:
 
         Args:
             generator: one of `image_generator.GENERATORS`.
-            text: characters; one that is there twice is drawn once, spaces are left out.
+            text: for `DataSet.names_in`; a character that is there twice is drawn once.
             count: hands, 1 or more.
 
         Raises:
@@ -394,7 +394,7 @@ class TrainerPredictor:
 
         Args:
             generator: one of `image_generator.GENERATORS`.
-            text: characters and spaces.
+            text: characters and spaces; for `DataSet.names_in` where classes have longer names.
 
         Returns:
             uint8 (28, 28) for each character, None for each space.
@@ -406,11 +406,11 @@ class TrainerPredictor:
         drawer = self._generator(generator, self.collection.best())
         hand = self._random.standard_normal((1, LONGEST_LATENT), dtype=np.float32)
         letters: list[npt.NDArray[np.uint8] | None] = []
-        for character in text:
-            if character.isspace():
+        for name in text if self.data_set.has_characters else self.data_set.names_in(text):
+            if name.isspace():
                 letters.append(None)
                 continue
-            class_index, _ = self.data_set.class_of(character)
+            class_index, _ = self.data_set.class_of(name)
             letters.append(
                 drawer.draw_from(class_index, hand)[0]
                 if isinstance(drawer, TrainedGenerator)
@@ -420,10 +420,10 @@ class TrainerPredictor:
 
     def _classes_of(self, text: str) -> list[int]:
         """Class indices of the characters in a text, each once, in the order they first come."""
-        characters = [character for character in text if not character.isspace()]
-        if not characters:
+        names = self.data_set.names_in(text)
+        if not names:
             raise UserError("there is nothing to draw: type characters of the open data set")
-        return list(dict.fromkeys(self.data_set.class_of(character)[0] for character in characters))
+        return list(dict.fromkeys(self.data_set.class_of(name)[0] for name in names))
 
     def _read(self, entry: Entry, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         import cnn_model

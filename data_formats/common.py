@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from data_formats.problems import Problem, one_line
+from data_formats.problems import Problem, one_line, quoted
 
 IMAGE_SIZE = 28
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
@@ -19,6 +19,7 @@ SPLIT_NAMES = ("training", "validation", "test", "generator")
 DIGITS = frozenset("0123456789")
 MOST_IMAGES = 2_000_000  # EMNIST's largest part has 814,255; more is taken for a damaged size
 MOST_BYTES = 2**32  # of one array in a file
+LONGEST_NAME = 100  # of a class, in characters
 MOST_DIMENSIONS = 32  # what HDF5 and every numpy allow
 DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1; the rest is for short streams
 
@@ -105,6 +106,29 @@ def check_claim(
     )
 
 
-def only_digits() -> Problem:
-    """Make the problem of a file without anything but digits where digits are left out."""
-    return Problem("it holds digits only, and digits are left out; keep them or give letters")
+def left_out_digits(classes: Iterable[str], keep_digits: bool) -> frozenset[str]:
+    """Choose the classes to leave out: '0' to '9', unless that would leave no two others.
+
+    Args:
+        classes: The names of the classes that have images.
+        keep_digits: Whether digits are wanted.
+    """
+    if keep_digits or len(set(classes) - DIGITS) < 2:
+        return frozenset()
+    return DIGITS
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no name of a class.
+
+    Args:
+        name: One character or more, of any script.
+
+    Raises:
+        Problem: It is empty, too long, or cannot be shown in one line.
+    """
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise Problem(
+            f"{quoted(name)} cannot name a class; that takes 1 to {LONGEST_NAME} printable "
+            "characters without spaces at the ends"
+        )
