@@ -443,7 +443,7 @@ def test_write_mat_writes_nists_layout(tmp_path: Path) -> None:
 
 def test_names_longer_than_a_character_have_no_place_in_nists_layout(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
-    with pytest.raises(DataError, match="the class 'beth' has no place .*; write an .npz file"):
+    with pytest.raises(DataError, match=r"the class 'beth' has no place .*; write an .npz file"):
         data_parser.write_mat(
             path, images_of(2), np.arange(2), images_of(0), np.zeros(0, int), ("A", "beth")
         )
