@@ -34,6 +34,7 @@ from data_formats.common import (
 from data_formats.nist_layout import stand_upright
 from data_formats.problems import Problem, naming, one_line, quoted
 from errors import DataError
+from image_groups import deal_groups, groups_of
 
 __all__ = [
     "IMAGE_SIZE",
@@ -99,7 +100,8 @@ class DataSet:
         classes: The character of each class.
         splits: The rows of each split.
         source: The file it came from.
-        split_by: "seed" for random splits, "file" where the file's own test rows are the test set.
+        split_by: "seed" for random splits, "file" where the file's own test rows are the test set,
+            "group" where images that belong together are never in two splits.
         seed: The seed that the splits were drawn with.
     """
 
@@ -242,11 +244,12 @@ def open_data_set(
     keep_digits: bool = False,
     file_split: bool = False,
     shares: Mapping[str, int] = SPLIT_SHARES,
+    group: str | None = None,
 ) -> DataSet:
     """Read a data set file and divide its images into splits.
 
-    A file of `write_npz` brings its own splits, so `seed`, `file_split` and `shares` do not touch
-    those.
+    A file of `write_npz` brings its own splits, so `seed`, `file_split`, `shares` and `group` do
+    not touch those.
 
     Args:
         path: A MATLAB file in NIST's layout (classic or v7.3) or a file of `write_npz`.
@@ -254,6 +257,8 @@ def open_data_set(
         keep_digits: Whether the classes '0' to '9' stay.
         file_split: Whether the file's own test rows are the test split.
         shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
+        group: Which images belong together and are never in two splits, as a pattern of file names
+            for `image_groups.groups_of`; None where each is for itself.
 
     Returns:
         The data set, its images uint8 (N, 28, 28).
@@ -271,8 +276,11 @@ def open_data_set(
             splits = Splits(**content.division.rows)
             split_by, seed = content.division.split_by, content.division.seed
         else:
-            splits = _split(content.labels, content.in_test, classes, seed, file_split, shares)
-            split_by = "file" if file_split else "seed"
+            groups = None if group is None else groups_of(content.names, group)
+            splits = _split(
+                content.labels, content.in_test, classes, seed, file_split, shares, groups
+            )
+            split_by = "file" if file_split else "seed" if group is None else "group"
     return DataSet(content.images, content.labels, classes, splits, path, split_by, seed)
 
 
@@ -283,12 +291,14 @@ def split_data(
     seed: int,
     file_split: bool,
     shares: Mapping[str, int] = SPLIT_SHARES,
+    groups: Indices | None = None,
 ) -> Splits:
     """Divide rows into training, validation, test and generator, each class by itself.
 
     By seed the usual shares are 64, 16, 10 and 10 % of each class, rounded half up, the remainder
     going to training. With `file_split` the file's own test rows are the test split, and the other
-    rows are divided in the same proportion (64 : 16 : 10) among the remaining three.
+    rows are divided in the same proportion (64 : 16 : 10) among the remaining three. With groups,
+    whole groups are dealt, whatever classes their images have, and shares are met roughly.
 
     Args:
         labels: Integers (N,), indices into `classes`.
@@ -297,15 +307,16 @@ def split_data(
         seed: Seed of the random choice, 0 or more.
         file_split: Whether the file's own test rows are the test split.
         shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
+        groups: int64 (N,), numbers of the groups that stay together, or None.
 
     Returns:
         The splits; the same arguments always give the same ones.
 
     Raises:
-        DataError: A class has too few images for every split to get one.
+        DataError: A class has too few images, or groups, for every split to get one.
     """
     try:
-        return _split(labels, in_test, classes, seed, file_split, shares)
+        return _split(labels, in_test, classes, seed, file_split, shares, groups)
     except Problem as problem:
         raise DataError(f"the data cannot be split: {problem}") from problem
 
@@ -406,30 +417,76 @@ def _split(
     seed: int,
     file_split: bool,
     shares: Mapping[str, int],
+    groups: Indices | None,
 ) -> Splits:
     if seed < 0:
         raise Problem(f"the seed is {seed}, not a whole number from 0 up")
     if file_split and not in_test.any():
         raise Problem("the file has no test rows of its own, so it cannot be split by file")
-    rng = np.random.default_rng(seed)
     if set(shares) != set(SPLIT_NAMES) or min(shares.values()) < 1:
         raise Problem(f"the shares are {dict(shares)}, but each split needs 1 or more")
     dealt = {name: shares[name] for name in SPLIT_SHARES}
     if file_split:
         del dealt["test"]
+        _check_test_rows(labels, in_test, classes)
+    rng = np.random.default_rng(seed)
+    to_deal = np.flatnonzero(~in_test) if file_split else np.arange(len(labels))
     split_of = np.full(len(labels), SPLIT_NAMES.index("test"), np.uint8)
+    if groups is None:
+        split_of[to_deal] = _dealt_by_class(labels[to_deal], classes, dealt, rng)
+    else:
+        if file_split:
+            _check_groups_apart(groups, in_test)
+        numbers = np.array([SPLIT_NAMES.index(name) for name in dealt], np.uint8)
+        split_of[to_deal] = numbers[deal_groups(groups[to_deal], dealt, rng)]
+        _check_classes_everywhere(labels, split_of, classes)
+    return Splits(*(np.flatnonzero(split_of == number) for number in range(len(SPLIT_NAMES))))
+
+
+def _check_test_rows(labels: _Integers, in_test: _Flags, classes: Sequence[str]) -> None:
+    tested = np.bincount(labels[in_test], minlength=len(classes))
+    for name, count in zip(classes, tested, strict=True):
+        if not count:
+            raise Problem(f"the class {quoted(name)} has no test rows of its own")
+
+
+def _check_groups_apart(groups: Indices, in_test: _Flags) -> None:
+    both = np.intersect1d(groups[in_test], groups[~in_test])
+    if len(both):
+        raise Problem(
+            f"{len(both)} of its groups have images among its own test rows and among the others; "
+            "leave out --file-split or --group"
+        )
+
+
+def _check_classes_everywhere(
+    labels: _Integers, split_of: npt.NDArray[np.uint8], classes: Sequence[str]
+) -> None:
+    for number, split in enumerate(SPLIT_NAMES):
+        counts = np.bincount(labels[split_of == number], minlength=len(classes))
+        if counts.min() < 1:
+            raise Problem(
+                f"the class {quoted(classes[int(counts.argmin())])} has no image in the groups "
+                f"that the {split} split got; try another seed, other shares, or other groups"
+            )
+
+
+def _dealt_by_class(
+    labels: _Integers,
+    classes: Sequence[str],
+    shares: Mapping[str, int],
+    rng: np.random.Generator,
+) -> npt.NDArray[np.uint8]:
+    """The split of each image, as its place in `SPLIT_NAMES`, each class dealt by itself."""
+    split_of = np.empty(len(labels), np.uint8)
     narrow = labels.astype(np.uint16) if len(classes) <= 2**16 else labels  # sorts by radix
     by_class = np.argsort(narrow, kind="stable")
     stops = np.cumsum(np.bincount(labels, minlength=len(classes)))
-    for character, rows in zip(classes, np.split(by_class, stops[:-1]), strict=True):
-        if file_split:
-            if not in_test[rows].any():
-                raise Problem(f"the class {quoted(character)} has no test rows of its own")
-            rows = rows[~in_test[rows]]
-        counts = _split_counts(len(rows), dealt, character)
-        numbers = [SPLIT_NAMES.index(name) for name in counts]
+    for name, rows in zip(classes, np.split(by_class, stops[:-1]), strict=True):
+        counts = _split_counts(len(rows), shares, name)
+        numbers = [SPLIT_NAMES.index(split) for split in counts]
         split_of[rng.permutation(rows)] = np.repeat(numbers, list(counts.values()))
-    return Splits(*(np.flatnonzero(split_of == number) for number in range(len(SPLIT_NAMES))))
+    return split_of
 
 
 def _split_counts(count: int, shares: Mapping[str, int], character: str) -> dict[str, int]:

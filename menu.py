@@ -90,6 +90,7 @@ def run(
     keep_digits: bool,
     file_split: bool,
     shares: Mapping[str, int] | None,
+    group: str | None,
     workers: int | None,
     cluster: str | None,
 ) -> int:
@@ -103,6 +104,7 @@ def run(
         keep_digits: keep 0 to 9 among the classes.
         file_split: keep the file's own test rows as the test set.
         shares: parts of each split, for `data_parser.open_data_set`; None for the usual ones.
+        group: which images are never in two splits, for `data_parser.open_data_set`, or None.
         workers: how many networks `Train` trains at once; None leaves it to the program.
         cluster: address of a Ray cluster that `Train` trains on; None for this machine.
 
@@ -116,6 +118,7 @@ def run(
             keep_digits=keep_digits,
             file_split=file_split,
             shares=shares or SPLIT_SHARES,
+            group=group,
         )
     except UserError as error:
         print(_sentence(str(error)), file=sys.stderr)

@@ -27,6 +27,7 @@ BAR_LENGTH = 20
 NESTED = "  "  # before layers that lie in another layer
 IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
 RUNS_SHOWN = 4
+TEST_ROWS = {"file": "its own test rows", "group": "a test split of it, of groups of its own"}
 ORIGINS_SHOWN = 5
 
 
@@ -258,7 +259,7 @@ def _origins(
     lines = []
     for fingerprint, numbers in list(numbers_of.items())[:ORIGINS_SHOWN]:
         entry = collection.entries[numbers[0]]
-        test = "its own test rows" if entry.data.split_by == "file" else "a test split of it"
+        test = TEST_ROWS.get(entry.data.split_by, "a test split of it")
         line = (
             f"{_entries(numbers)}: {entry.data.training_images:,} training images of "
             f"{entry.data.name}, {entry.validation.images:,} validation images, "

@@ -23,7 +23,7 @@ LONGEST_NAME = 100  # of a class, in characters
 MOST_DIMENSIONS = 32  # what HDF5 and every numpy allow
 DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1; the rest is for short streams
 
-SplitBy = Literal["seed", "file"]
+SplitBy = Literal["seed", "file", "group"]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
@@ -35,7 +35,8 @@ class Division:
 
     Attributes:
         rows: Sorted int64 indices of each of `SPLIT_NAMES`, no row in two of them.
-        split_by: "seed" for random splits, "file" where the file's own test rows are the test set.
+        split_by: "seed" for random splits, "file" where the file's own test rows are the test set,
+            "group" where images that belong together are never in two splits.
         seed: The seed that the splits were drawn with, 0 or more.
     """
 

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -187,9 +187,9 @@ def _checked_about(text: str) -> tuple[SplitBy, int]:
             f"it is of the version {shown} of the format, and this program reads version {_VERSION}"
         )
     split_by, seed = about.get("split_by"), about.get("seed")
-    if split_by not in ("seed", "file") or type(seed) is not int or seed < 0:
+    if split_by not in get_args(SplitBy) or type(seed) is not int or seed < 0:
         raise Problem(f"it does not say how it was split: about is {quoted(text)}")
-    return ("file" if split_by == "file" else "seed"), seed
+    return cast(SplitBy, split_by), seed
 
 
 def _check_together(arrays: dict[str, npt.NDArray[Any]], classes: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = (
     {"errors", "text_table", "unused_path"},
     {"network_layers", "data_formats", "evaluation", "literal_files", "checked_folder"},
-    {"training_parameters", "keras_layers"},
+    {"training_parameters", "keras_layers", "image_groups"},
     {"hyperparameters", "data_parser", "augmentation", "calibration", "learner", "optimizers"},
     {"training_batches"},
     {"cnn_model"},
