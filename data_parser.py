@@ -1,8 +1,9 @@
 """Read files of labelled character images and divide the images into splits.
 
-Three formats are read, told apart by their content: NIST's MATLAB layout as EMNIST has it (classic
-MATLAB files and v7.3, which is HDF5), and the `.npz` files that `write_npz` makes. The readers are
-in `data_formats`, one module each. Whatever is wrong with a file is reported as one `DataError`.
+Formats are told apart by their content: NIST's MATLAB layout as EMNIST has it (classic MATLAB files
+and v7.3, which is HDF5), IDX as MNIST has it, and the `.npz` files that `write_npz` makes. The
+readers are in `data_formats`, one module each. Whatever is wrong with a file is reported as one
+`DataError`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from data_formats import matlab_classic, matlab_hdf5, nist_layout, npz
+from data_formats import idx, matlab_classic, matlab_hdf5, nist_layout, npz
 from data_formats.common import (
     IMAGE_SIZE,
     SPLIT_NAMES,
@@ -362,7 +363,7 @@ def write_mat(
     nist_layout.write(Path(path), training, test, classes)
 
 
-_FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic)
+_FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic, idx)
 _PICKLES = {bytes([0x80, version]) for version in range(2, 6)}
 
 
@@ -375,7 +376,9 @@ def _recognised(path: Path) -> Format:
     except ValueError:
         raise Problem("this is no file name, for it holds a zero character") from None
     if stat.S_ISDIR(mode):
-        raise Problem("this is a folder; give the path of a .mat or .npz file in it")
+        if idx.is_folder_of_idx(path):
+            return idx
+        raise Problem("this is a folder without IDX files; give the path of a .mat or .npz file")
     if not stat.S_ISREG(mode):  # a pipe would block, a device never end
         raise Problem("this is a device or pipe; give the path of a .mat or .npz file")
     with path.open("rb") as file:
@@ -399,10 +402,9 @@ def _why_not(head: bytes, suffix: str) -> str:
     if head.startswith(b"MATLAB"):
         return f"the MATLAB file is cut off or damaged in its first {min(len(head), 520)} bytes"
     known = {
-        b"\x1f\x8b": "a gzip file, to be unpacked first",
+        b"\x1f\x8b": "a gzip file with something else than IDX in it",
         b"\x93NUMPY": "a single numpy array",
         b"\x89PNG": "a PNG picture",
-        b"\x00\x00\x08": "an IDX file, as MNIST has them",
     }
     kind = next((text for magic, text in known.items() if head.startswith(magic)), "")
     claim = f", in spite of its name ending in {suffix}" if suffix in {".mat", ".npz"} else ""
