@@ -2,8 +2,8 @@
 
 Formats are told apart by their content: NIST's MATLAB layout as EMNIST has it (classic MATLAB files
 and v7.3, which is HDF5), IDX as MNIST has it, pictures in folders and archives, and the `.npz`
-files that `write_npz` makes. The readers are in `data_formats`, one module each. Whatever is wrong with a
-file is reported as one `DataError`.
+files that `write_npz` makes. The readers are in `data_formats`, one module each. Whatever is wrong
+with a file is reported as one `DataError`.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def test_a_folder_of_pictures_is_opened(tmp_path: Path) -> None:
     (folder / "c" / "99.png").write_bytes(b"broken")
     done = opened(folder, state=tmp_path)
     assert done.returncode == 0 and not done.stderr
-    assert "syriac: 36 images of 3 characters (24 training, 4 validation, " in done.stdout
+    assert "syriac: 36 images of 3 characters (24 training, 6 validation, " in done.stdout
     log = next(tmp_path.rglob("left-out.log"))
     assert "named in" in done.stdout and "left-out.log" in done.stdout
     assert "c/99.png: " in log.read_text(encoding="utf-8")
@@ -74,8 +74,11 @@ def test_an_archive_of_pictures_is_opened_and_split_by_drawers(tmp_path: Path) -
             archive.write(path, path.relative_to(tmp_path))
     done = opened(tmp_path / "syriac.zip", "--group", "file", state=tmp_path)
     assert done.returncode == 0 and not done.stderr
-    # 12 drawers in whole: 7 or 8, 2, and 1 or 2 in the others, with 3 images each
-    assert "syriac.zip: 36 images of 3 characters (24 training, 6 validation, " in done.stdout
+    # 7, 2, 2 and 1 drawers, with 3 images each
+    assert (
+        "syriac.zip: 36 images of 3 characters (21 training, 6 validation, 6 test, 3 gen"
+        in done.stdout
+    )
 
 
 @pytest.mark.parametrize("packed", [False, True])
