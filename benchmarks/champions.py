@@ -18,7 +18,11 @@ def champion_layers(variant: int) -> Layers:
 
 def champion_parameters(variant: int) -> dict[str, Any]:
     """How that variant is trained, from `champion_training_parameters.txt`."""
-    return _literal("champion_training_parameters.txt")[variant]  # type: ignore[no-any-return]
+    parameters: dict[str, Any]
+    for parameters in _literal("champion_training_parameters.txt"):
+        if variant in parameters.pop("variants"):
+            return parameters
+    raise KeyError(variant)
 
 
 def original_layers(variant: int) -> Layers:
