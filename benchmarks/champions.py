@@ -25,6 +25,16 @@ def champion_parameters(variant: int) -> dict[str, Any]:
     raise KeyError(variant)
 
 
+def without_teacher(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters where there is no teacher; labels are smoothed, as the teacher's are."""
+    learning_alone = {key: value for key, value in parameters.items() if key != "distillation"}
+    return (
+        learning_alone
+        if "label_smoothing" in parameters
+        else learning_alone | {"label_smoothing": 0.1}
+    )
+
+
 def original_layers(variant: int) -> Layers:
     """Layers of a variant of `model_hyperparameters.txt`."""
     return _literal("model_hyperparameters.txt")[variant]  # type: ignore[no-any-return]
