@@ -37,6 +37,8 @@ def _network(name: str, images: int) -> tuple[champions.Layers, dict[str, Any]]:
     variant = champions.BEST if name == "best" else champions.SMALL
     parameters = champions.without_teacher(champions.champion_parameters(variant))
     if images:
+        # Calibration would learn from validation images, which are not among the few.
+        del parameters["calibration"]
         parameters |= {"train_epochs": EPOCHS.get(images, parameters["train_epochs"])}
     return champions.champion_layers(variant), parameters
 
