@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from data_formats.image_folder import MOST_OTHERS, MOST_OTHERS_A_PICTURE
 from data_formats.picture import SUFFIXES, Unreadable, read_grey
 from data_formats.problems import one_line, shown
 from data_formats.replacing import replacing
@@ -108,16 +109,24 @@ def _pictures(folder: Path) -> Iterator[Path]:
         reason = one_line(error.strerror or str(error))
         raise DataError(f"{shown(Path(error.filename or folder))}: cannot be read: {reason}")
 
-    count = 0
+    pictures = others = 0
     for parent, folders, files in os.walk(folder, onerror=say):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        others += len(folders)
         for name in sorted(files):
             path = Path(parent, name)
             if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
                 yield path
-                count += 1
-                if count > MOST_PICTURES:
-                    return
+                pictures += 1
+            else:
+                others += 1
+            if pictures > MOST_PICTURES:
+                return
+        if others > MOST_OTHERS and others > MOST_OTHERS_A_PICTURE * pictures:
+            raise DataError(
+                f"{shown(folder)}: most of it are other files ({others:,} before there are "
+                f"{pictures + 1:,} pictures); give a folder of pictures"
+            )
 
 
 def expected_class(path: Path, classes: Sequence[str]) -> str | None:

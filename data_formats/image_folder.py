@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 MOST_MEMBERS = 2_000_000
+MOST_OTHERS = 1_000  # files that are no pictures, before they are weighed against pictures
+MOST_OTHERS_A_PICTURE = 10
 MOST_PICTURE_BYTES = 2**28
 MOST_UNPACKED_BYTES = 2**35  # of all pictures of an archive
 
@@ -149,9 +151,20 @@ def read(path: Path, keep_digits: bool) -> Content:
         warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters is found out here
         for member in _members(path, found.counts):
             _gather(member, found)
+            _check_others(found.counts)
     if not found.files:
         raise Problem(_why_none(found))
     return _content(found, keep_digits)
+
+
+def _check_others(counts: Counter[str]) -> None:
+    """Refuse what is no data set before all of a disk is gone through."""
+    others = counts["others"]
+    if others > MOST_OTHERS and others > MOST_OTHERS_A_PICTURE * counts["pictures"]:
+        raise Problem(
+            f"among its first {others + counts['pictures']:,} files {counts['pictures']:,} are "
+            "pictures; give a folder with a sub-folder of pictures for each class"
+        )
 
 
 # --- the members of folders and archives -----------------------------------------------------

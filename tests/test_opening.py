@@ -106,6 +106,12 @@ def test_what_is_no_data_set_is_refused_in_a_sentence(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr and not done.stdout
 
 
+def test_a_whole_disk_is_not_gone_through(tmp_path: Path) -> None:
+    done = opened("/", state=tmp_path)
+    assert done.returncode == 2
+    assert "give a folder with a sub-folder of pictures for each class" in done.stderr
+
+
 def test_a_group_needs_file_names(tmp_path: Path) -> None:
     done = opened(ROOT / "dataset/letters-small.mat", "--group", "file", state=tmp_path)
     assert done.returncode == 2

@@ -113,6 +113,18 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
         own_pictures.pictures_below(tmp_path)
 
 
+def test_a_folder_of_other_files_is_not_gone_through(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for number in range(600):
+            (tmp_path / folder / f"{number}.txt").touch()
+    drawn(tmp_path / "c" / "1.png")
+    with pytest.raises(
+        DataError, match=r"most of it are other files .*; give a folder of pictures"
+    ):
+        own_pictures.pictures_below(tmp_path)
+
+
 def test_the_folder_tells_the_expected_character_where_it_names_one() -> None:
     assert own_pictures.expected_class(Path("x/A/1.png"), CLASSES) == "A"
     assert own_pictures.expected_class(Path("x/D/1.png"), CLASSES) is None
