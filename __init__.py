@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             keep_digits=options.keep_digits,
             file_split=options.file_split,
             shares=options.split_shares,
+            group=options.group,
             workers=options.workers,
             cluster=options.cluster,
         )
@@ -78,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "dataset",
         type=Path,
         metavar="DATASET",
-        help="labelled characters: NIST's MATLAB layout (.mat), or .npz of this program",
+        help="labelled characters: NIST's MATLAB layout (.mat), IDX files, .npz of this program, "
+        "or a name: mnist, fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits",
     )
     parser.add_argument(
         "-m",
@@ -109,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="T:V:T:G",
         default=None,
         help="parts for training, validation, test and generators (default 64:16:10:10)",
+    )
+    parser.add_argument(
+        "--group",
+        metavar="PATTERN",
+        help="keep pictures together that have this regular expression, or its first (...), alike "
+        "in their file names, such as those of one hand or font; 'file' for the whole file name",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

@@ -1,8 +1,9 @@
 """Read files of labelled character images and divide the images into splits.
 
-Three formats are read, told apart by their content: NIST's MATLAB layout as EMNIST has it (classic
-MATLAB files and v7.3, which is HDF5), and the `.npz` files that `write_npz` makes. The readers are
-in `data_formats`, one module each. Whatever is wrong with a file is reported as one `DataError`.
+Formats are told apart by their content: NIST's MATLAB layout as EMNIST has it (classic MATLAB files
+and v7.3, which is HDF5), IDX as MNIST has it, pictures in folders and archives, and the `.npz`
+files that `write_npz` makes. The readers are in `data_formats`, one module each. Whatever is wrong
+with a file is reported as one `DataError`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +21,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from data_formats import matlab_classic, matlab_hdf5, nist_layout, npz
+from data_formats import idx, image_folder, matlab_classic, matlab_hdf5, nist_layout, npz
 from data_formats.common import (
     IMAGE_SIZE,
     SPLIT_NAMES,
+    Content,
     Division,
     Format,
     Images,
@@ -34,6 +36,7 @@ from data_formats.common import (
 from data_formats.nist_layout import stand_upright
 from data_formats.problems import Problem, naming, one_line, quoted
 from errors import DataError
+from image_groups import deal_groups, groups_of
 
 __all__ = [
     "IMAGE_SIZE",
@@ -99,8 +102,11 @@ class DataSet:
         classes: The character of each class.
         splits: The rows of each split.
         source: The file it came from.
-        split_by: "seed" for random splits, "file" where the file's own test rows are the test set.
+        split_by: "seed" for random splits, "file" where the file's own test rows are the test set,
+            "group" where images that belong together are never in two splits.
         seed: The seed that the splits were drawn with.
+        notes: What the user should know about how it was read, a sentence each.
+        skipped: What could not be read and was left out, "file name: why" each.
     """
 
     images: Images
@@ -110,6 +116,8 @@ class DataSet:
     source: Path
     split_by: SplitBy
     seed: int
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -121,6 +129,11 @@ class DataSet:
             digest.update(len(array).to_bytes(8, "little"))
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+    @property
+    def has_characters(self) -> bool:
+        """Whether each class has one character for a name, so that text can be read as classes."""
+        return all(len(name) == 1 for name in self.classes)
 
     def indices(self, name: str) -> Indices:
         """Rows of the split called `name`.
@@ -159,37 +172,64 @@ class DataSet:
         return {name: len(self.indices(name)) for name in SPLIT_NAMES}
 
     def class_of(self, character: str) -> tuple[int, str | None]:
-        """Look up the class that stands for `character`.
+        """Look up the class that stands for a character.
 
         EMNIST merges letters that are written alike with their capitals, so where `character`
-        itself is no class, the other case of it is looked up.
+        itself is no class, the one class that differs from it by case alone is looked up.
 
         Args:
-            character: One character.
+            character: The name of a class, which is one character in most data sets.
 
         Returns:
-            The class index, and the class' own character where it differs, otherwise None.
+            The class index, and the class' own name where it differs, otherwise None.
 
         Raises:
-            DataError: `character` is not one character, or neither case of it is a class.
+            DataError: There is no such class, whatever the case.
         """
         if character in self.classes:
             return self.classes.index(character), None
-        other = character.swapcase()
-        if other in self.classes:
-            return self.classes.index(other), other
-        wrong = f"the data set has no character {quoted(character)}"
-        if len(character) != 1:
-            given = quoted(character) if character else "an empty text"
-            wrong = f"ask the data set for one character, not for {given}"
-        raise DataError(f"{wrong}; it has {one_line(' '.join(self.classes))}")
+        alike = [name for name in self.classes if name.casefold() == character.casefold()]
+        if len(alike) == 1:
+            return self.classes.index(alike[0]), alike[0]
+        raise DataError(
+            f"{self._why_no_class(character)}; it has {one_line(' '.join(self.classes))}"
+        )
+
+    def names_in(self, text: str) -> list[str]:
+        """Take a text apart into what may be names of classes.
+
+        Args:
+            text: Characters, with or without spaces between them. Where classes have longer names,
+                names with commas between them, or with spaces if there is no comma.
+
+        Returns:
+            The names in the order of the text; whether there are such classes is not looked at.
+        """
+        if self.has_characters:
+            return [character for character in text if not character.isspace()]
+        parts = text.split(",") if "," in text else text.split()
+        return [part.strip() for part in parts if part.strip()]
+
+    def as_text(self, names: Iterable[str]) -> str:
+        """Write names of classes as `names_in` takes them apart."""
+        return ("" if self.has_characters else ", ").join(names)
+
+    def _why_no_class(self, name: str) -> str:
+        if self.has_characters:
+            if len(name) == 1:
+                return f"the data set has no character {quoted(name)}"
+            given = quoted(name) if name else "an empty text"
+            return f"ask the data set for one character, not for {given}"
+        return f"the data set has no class {quoted(name)}"
 
 
 def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True) -> LabelledImages:
     """Read all images of a data set file, training and test rows pooled.
 
     Args:
-        path: A MATLAB file in NIST's layout (classic or v7.3) or a file of `write_npz`.
+        path: A MATLAB file in NIST's layout (classic or v7.3), IDX files (their folder or one of
+            them), pictures (a folder or an archive with a folder a class), or a file of
+            `write_npz`.
         keep_digits: Whether the classes '0' to '9' stay.
 
     Returns:
@@ -201,7 +241,7 @@ def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True)
     """
     path = Path(path)
     with naming(path):
-        content = _recognised(path).read(path, keep_digits)
+        content = _reader_of(path)(path, keep_digits)
     return LabelledImages(content.images, content.labels, content.classes, content.in_test)
 
 
@@ -212,18 +252,23 @@ def open_data_set(
     keep_digits: bool = False,
     file_split: bool = False,
     shares: Mapping[str, int] = SPLIT_SHARES,
+    group: str | None = None,
 ) -> DataSet:
     """Read a data set file and divide its images into splits.
 
-    A file of `write_npz` brings its own splits, so `seed`, `file_split` and `shares` do not touch
-    those.
+    A file of `write_npz` brings its own splits, so `seed`, `file_split`, `shares` and `group` do
+    not touch those.
 
     Args:
-        path: A MATLAB file in NIST's layout (classic or v7.3) or a file of `write_npz`.
+        path: A MATLAB file in NIST's layout (classic or v7.3), IDX files (their folder or one of
+            them), pictures (a folder or an archive with a folder a class), or a file of
+            `write_npz`.
         seed: Seed of the random choice, 0 or more.
         keep_digits: Whether the classes '0' to '9' stay.
         file_split: Whether the file's own test rows are the test split.
         shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
+        group: Which images belong together and are never in two splits, as a pattern of file names
+            for `image_groups.groups_of`; None where each is for itself.
 
     Returns:
         The data set, its images uint8 (N, 28, 28).
@@ -232,8 +277,9 @@ def open_data_set(
         DataError: The file cannot be read as a data set or not be split; the message says why.
     """
     path = Path(path)
+    path = path if path.name else path.absolute()  # "." has no name to be told by
     with naming(path):
-        content = _recognised(path).read(path, keep_digits)
+        content = _reader_of(path)(path, keep_digits)
         classes = content.classes
         if len(classes) < 2:
             raise Problem(f"it has images of one class only, {quoted(classes[0])}; two are needed")
@@ -241,9 +287,22 @@ def open_data_set(
             splits = Splits(**content.division.rows)
             split_by, seed = content.division.split_by, content.division.seed
         else:
-            splits = _split(content.labels, content.in_test, classes, seed, file_split, shares)
-            split_by = "file" if file_split else "seed"
-    return DataSet(content.images, content.labels, classes, splits, path, split_by, seed)
+            groups = None if group is None else groups_of(content.names, group)
+            splits = _split(
+                content.labels, content.in_test, classes, seed, file_split, shares, groups
+            )
+            split_by = "file" if file_split else "seed" if group is None else "group"
+    return DataSet(
+        content.images,
+        content.labels,
+        classes,
+        splits,
+        path,
+        split_by,
+        seed,
+        content.notes,
+        content.skipped,
+    )
 
 
 def split_data(
@@ -253,12 +312,14 @@ def split_data(
     seed: int,
     file_split: bool,
     shares: Mapping[str, int] = SPLIT_SHARES,
+    groups: Indices | None = None,
 ) -> Splits:
     """Divide rows into training, validation, test and generator, each class by itself.
 
     By seed the usual shares are 64, 16, 10 and 10 % of each class, rounded half up, the remainder
     going to training. With `file_split` the file's own test rows are the test split, and the other
-    rows are divided in the same proportion (64 : 16 : 10) among the remaining three.
+    rows are divided in the same proportion (64 : 16 : 10) among the remaining three. With groups,
+    whole groups are dealt, whatever classes their images have, and shares are met roughly.
 
     Args:
         labels: Integers (N,), indices into `classes`.
@@ -267,15 +328,16 @@ def split_data(
         seed: Seed of the random choice, 0 or more.
         file_split: Whether the file's own test rows are the test split.
         shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
+        groups: int64 (N,), numbers of the groups that stay together, or None.
 
     Returns:
         The splits; the same arguments always give the same ones.
 
     Raises:
-        DataError: A class has too few images for every split to get one.
+        DataError: A class has too few images, or groups, for every split to get one.
     """
     try:
-        return _split(labels, in_test, classes, seed, file_split, shares)
+        return _split(labels, in_test, classes, seed, file_split, shares, groups)
     except Problem as problem:
         raise DataError(f"the data cannot be split: {problem}") from problem
 
@@ -314,59 +376,61 @@ def write_mat(
         classes: One character each, none twice.
 
     Raises:
-        DataError: The file cannot be written.
-        ValueError: The arrays do not fit together or `classes` are not single characters.
+        DataError: The file cannot be written, or the name of a class is not one character.
+        ValueError: The arrays do not fit together or a class is there twice.
     """
     training, test = (training_images, training_labels), (test_images, test_labels)
     nist_layout.write(Path(path), training, test, classes)
 
 
-_FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic)
+WANTED = "give a MATLAB file in NIST's layout, IDX files, a folder of pictures, or an .npz file"
+_FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic, idx)
 _PICKLES = {bytes([0x80, version]) for version in range(2, 6)}
 
 
-def _recognised(path: Path) -> Format:
-    """Tell the format of a file by its first bytes; the name only helps the message."""
+def _reader_of(path: Path) -> Callable[[Path, bool], Content]:
+    """What reads a file or folder, told by its first bytes; the name only helps the message."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise Problem("there is no such file; give the path of a .mat or .npz file") from None
+        raise Problem(f"there is no such file; {WANTED}") from None
     except ValueError:
         raise Problem("this is no file name, for it holds a zero character") from None
     if stat.S_ISDIR(mode):
-        raise Problem("this is a folder; give the path of a .mat or .npz file in it")
+        return idx.read if idx.is_folder_of_idx(path) else image_folder.read
     if not stat.S_ISREG(mode):  # a pipe would block, a device never end
-        raise Problem("this is a device or pipe; give the path of a .mat or .npz file")
+        raise Problem(f"this is a device or pipe; {WANTED}")
     with path.open("rb") as file:
         head = file.read(2056)  # v7.3 files may have HDF5's eight bytes at 2048
-    if path.suffix.lower() in {".pickle", ".pkl"} or head[:2] in _PICKLES:
+    suffix = path.suffix.lower()
+    if suffix in {".pickle", ".pkl"} or head[:2] in _PICKLES:
         raise Problem(
             "this is a pickle file, refused because opening a pickle can run code that is hidden "
-            "in it; give a .mat or .npz file"
+            f"in it; {WANTED}"
         )
+    if suffix != ".npz" and image_folder.recognises_archive(path):
+        return image_folder.read
     for candidate in _FORMATS:
         if candidate.recognises(head):
-            return candidate
-    raise Problem(_why_not(head, path.suffix.lower()))
+            return candidate.read
+    raise Problem(_why_not(head, suffix))
 
 
 def _why_not(head: bytes, suffix: str) -> str:
     """Say what a file seems to be that is no data set."""
-    wanted = "give a MATLAB file in NIST's layout or an .npz file that this program wrote"
     if not head:
-        return f"the file is empty; {wanted}"
+        return f"the file is empty; {WANTED}"
     if head.startswith(b"MATLAB"):
         return f"the MATLAB file is cut off or damaged in its first {min(len(head), 520)} bytes"
     known = {
-        b"\x1f\x8b": "a gzip file, to be unpacked first",
+        b"\x1f\x8b": "a gzip file with something else than IDX in it",
         b"\x93NUMPY": "a single numpy array",
-        b"\x89PNG": "a PNG picture",
-        b"\x00\x00\x08": "an IDX file, as MNIST has them",
+        b"\x89PNG": "a PNG picture, and a data set has a folder of pictures for each class",
     }
     kind = next((text for magic, text in known.items() if head.startswith(magic)), "")
     claim = f", in spite of its name ending in {suffix}" if suffix in {".mat", ".npz"} else ""
     looks = f"this is {kind}" if kind else f"its first bytes {head[:8]!r} are of no known format"
-    return f"{looks}{claim}; {wanted}"
+    return f"{looks}{claim}; {WANTED}"
 
 
 def _split(
@@ -376,30 +440,76 @@ def _split(
     seed: int,
     file_split: bool,
     shares: Mapping[str, int],
+    groups: Indices | None,
 ) -> Splits:
     if seed < 0:
         raise Problem(f"the seed is {seed}, not a whole number from 0 up")
     if file_split and not in_test.any():
         raise Problem("the file has no test rows of its own, so it cannot be split by file")
-    rng = np.random.default_rng(seed)
     if set(shares) != set(SPLIT_NAMES) or min(shares.values()) < 1:
         raise Problem(f"the shares are {dict(shares)}, but each split needs 1 or more")
     dealt = {name: shares[name] for name in SPLIT_SHARES}
     if file_split:
         del dealt["test"]
+        _check_test_rows(labels, in_test, classes)
+    rng = np.random.default_rng(seed)
+    to_deal = np.flatnonzero(~in_test) if file_split else np.arange(len(labels))
     split_of = np.full(len(labels), SPLIT_NAMES.index("test"), np.uint8)
+    if groups is None:
+        split_of[to_deal] = _dealt_by_class(labels[to_deal], classes, dealt, rng)
+    else:
+        if file_split:
+            _check_groups_apart(groups, in_test)
+        numbers = np.array([SPLIT_NAMES.index(name) for name in dealt], np.uint8)
+        split_of[to_deal] = numbers[deal_groups(groups[to_deal], dealt, rng)]
+        _check_classes_everywhere(labels, split_of, classes)
+    return Splits(*(np.flatnonzero(split_of == number) for number in range(len(SPLIT_NAMES))))
+
+
+def _check_test_rows(labels: _Integers, in_test: _Flags, classes: Sequence[str]) -> None:
+    tested = np.bincount(labels[in_test], minlength=len(classes))
+    for name, count in zip(classes, tested, strict=True):
+        if not count:
+            raise Problem(f"the class {quoted(name)} has no test rows of its own")
+
+
+def _check_groups_apart(groups: Indices, in_test: _Flags) -> None:
+    both = np.intersect1d(groups[in_test], groups[~in_test])
+    if len(both):
+        raise Problem(
+            f"{len(both)} of its groups have images among its own test rows and among the others; "
+            "leave out --file-split or --group"
+        )
+
+
+def _check_classes_everywhere(
+    labels: _Integers, split_of: npt.NDArray[np.uint8], classes: Sequence[str]
+) -> None:
+    for number, split in enumerate(SPLIT_NAMES):
+        counts = np.bincount(labels[split_of == number], minlength=len(classes))
+        if counts.min() < 1:
+            raise Problem(
+                f"the class {quoted(classes[int(counts.argmin())])} has no image in the groups "
+                f"that the {split} split got; try another seed, other shares, or other groups"
+            )
+
+
+def _dealt_by_class(
+    labels: _Integers,
+    classes: Sequence[str],
+    shares: Mapping[str, int],
+    rng: np.random.Generator,
+) -> npt.NDArray[np.uint8]:
+    """The split of each image, as its place in `SPLIT_NAMES`, each class dealt by itself."""
+    split_of = np.empty(len(labels), np.uint8)
     narrow = labels.astype(np.uint16) if len(classes) <= 2**16 else labels  # sorts by radix
     by_class = np.argsort(narrow, kind="stable")
     stops = np.cumsum(np.bincount(labels, minlength=len(classes)))
-    for character, rows in zip(classes, np.split(by_class, stops[:-1]), strict=True):
-        if file_split:
-            if not in_test[rows].any():
-                raise Problem(f"the class {quoted(character)} has no test rows of its own")
-            rows = rows[~in_test[rows]]
-        counts = _split_counts(len(rows), dealt, character)
-        numbers = [SPLIT_NAMES.index(name) for name in counts]
+    for name, rows in zip(classes, np.split(by_class, stops[:-1]), strict=True):
+        counts = _split_counts(len(rows), shares, name)
+        numbers = [SPLIT_NAMES.index(split) for split in counts]
         split_of[rng.permutation(rows)] = np.repeat(numbers, list(counts.values()))
-    return Splits(*(np.flatnonzero(split_of == number) for number in range(len(SPLIT_NAMES))))
+    return split_of
 
 
 def _split_counts(count: int, shares: Mapping[str, int], character: str) -> dict[str, int]:

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import views
+from checked_folder import write_atomically
 from collection_folder import FILE_NAME
 from collection_query import select
 from data_parser import SPLIT_SHARES, open_data_set
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from trainer_predictor import Evaluation
 
 ROOT = Path(__file__).resolve().parent
+FROM_FILE = "file"  # in place of a generator: the user's own pictures are read
 DEFAULT_SETTINGS = {
     "hyperparameter": ROOT / "model_hyperparameters.txt",
     "training-parameter": ROOT / "model_training_parameters.txt",
@@ -90,6 +92,7 @@ def run(
     keep_digits: bool,
     file_split: bool,
     shares: Mapping[str, int] | None,
+    group: str | None,
     workers: int | None,
     cluster: str | None,
 ) -> int:
@@ -103,6 +106,7 @@ def run(
         keep_digits: keep 0 to 9 among the classes.
         file_split: keep the file's own test rows as the test set.
         shares: parts of each split, for `data_parser.open_data_set`; None for the usual ones.
+        group: which images are never in two splits, for `data_parser.open_data_set`, or None.
         workers: how many networks `Train` trains at once; None leaves it to the program.
         cluster: address of a Ray cluster that `Train` trains on; None for this machine.
 
@@ -111,11 +115,12 @@ def run(
     """
     try:
         data_set = open_data_set(
-            data_path,
+            _at_hand(data_path),
             seed=seed,
             keep_digits=keep_digits,
             file_split=file_split,
             shares=shares or SPLIT_SHARES,
+            group=group,
         )
     except UserError as error:
         print(_sentence(str(error)), file=sys.stderr)
@@ -133,6 +138,24 @@ def run(
     menu.greet(data_set, model_folder)
     menu.loop()
     return 0
+
+
+def _at_hand(data_path: Path) -> Path:
+    """The path itself, or, where it is the name of a known data set, its copy in the cache.
+
+    Raises:
+        UserError: the data set cannot be downloaded.
+    """
+    from downloads.known import cache_folder, is_known
+
+    name = str(data_path)
+    if not is_known(name) or data_path.exists():
+        return data_path
+    from download_view import make_download_view
+    from downloads.fetching import fetch
+
+    with make_download_view(make_console()) as show:
+        return fetch(name, cache_folder(), show, should_stop=lambda: False)
 
 
 def state_folder() -> Path:
@@ -171,6 +194,10 @@ class Menu:
             f"{data_set.source.name}: {len(data_set.labels):,} images of "
             f"{len(data_set.classes)} characters ({counts})"
         )
+        for note in data_set.notes:
+            say(f"  {_sentence(note)}")
+        if data_set.skipped:
+            say(f"  What was left out, and why, is named in {_log_skipped(data_set)}")
         if model_folder is not None:
             with self._reporting():
                 self._load_folder(model_folder)
@@ -319,7 +346,10 @@ class Menu:
         return path
 
     def _predict(self) -> None:
-        generator = self._ask_for_generator(GENERATORS)
+        generator = self._ask_for_generator((*GENERATORS, FROM_FILE))
+        if generator == FROM_FILE:
+            self._predict_pictures()
+            return
         characters = self._session.data_set.classes
         character = self._asker.ask("Character:", characters)
         if self._session.collection.entries and self._session.lacks_generator(generator, character):
@@ -336,6 +366,22 @@ class Menu:
         result = self._session.predict(generator, character)
         say(views.prediction(result, shows_colours()))
 
+    def _predict_pictures(self) -> None:
+        from own_pictures import pictures_below, write_readings  # seldom needed
+
+        answer = self._asker.ask("Path of a picture, or of a folder with pictures:", paths=True)
+        path = as_path(answer)
+        paths = pictures_below(path) if path.is_dir() else [path]
+        self._wait_for_keras()
+        readings = self._session.read_pictures(paths)
+        if not path.is_dir():
+            say(views.picture_reading(readings[0], shows_colours()))
+            return
+        table = unused_path(Path.cwd() / "readings.csv")
+        write_readings(readings, path, table)
+        say(views.picture_readings(readings))
+        say(f"Written: {shown_path(table)}")
+
     def _gan(self) -> None:
         generator = self._ask_for_generator(TRAINED_GENERATORS)
         one_by_one = generator not in KINDS or generator in CHARACTER_KINDS
@@ -347,9 +393,9 @@ class Menu:
                 f"there is no generator {quoted(generator)} to train; "
                 f"there are {', '.join(TRAINED_GENERATORS)}"
             )
-        characters = answer.replace(" ", "") if answer.lower() != "all" else ""
-        classes = self._session.data_set.classes
-        wanted = [self._session.data_set.class_of(one)[0] for one in characters or classes]
+        data_set, classes = self._session.data_set, self._session.data_set.classes
+        names = data_set.names_in(answer) if answer.lower() != "all" else []
+        wanted = [data_set.class_of(name)[0] for name in names or classes]
         if not one_by_one:
             wanted = wanted[:1]  # it stands for all
         chosen = [
@@ -400,9 +446,10 @@ class Menu:
         )
         path = as_path(answer)
         check_suffix(path)
-        text = text or "".join(self._session.data_set.classes)
+        data_set = self._session.data_set
+        text = text or data_set.as_text(data_set.classes)
         number = _whole_number(count or "10")
-        characters = list(dict.fromkeys(text.replace(" ", "")))
+        characters = list(dict.fromkeys(data_set.names_in(text)))
         check_number(path, len(characters), number)
         for character in characters:
             if self._session.lacks_generator(generator, character):
@@ -527,6 +574,18 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _log_skipped(data_set: DataSet) -> str:
+    """Write down what a data set lacks; returns the name of the log for people."""
+    log = state_folder() / "left-out.log"
+    lines = [f"{datetime.now().isoformat(timespec='seconds')} {data_set.source}", *data_set.skipped]
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(log, "\n".join([*lines, ""]).encode("utf-8", "replace"))
+    except OSError as error:
+        return f"a log that cannot be written: {error.strerror or error}"
+    return shown_path(log)
 
 
 def log_defect(error: Exception) -> str:

@@ -39,7 +39,8 @@ class DataOrigin:
     Attributes:
         name: file name of the data set.
         fingerprint: SHA-256 over images, labels, classes and splits, 64 hexadecimal digits.
-        split_by: 'seed' for random splits, 'file' where the file's own test rows are the test set.
+        split_by: 'seed' for random splits, 'file' where the file's own test rows are the test set,
+            'group' where images that belong together are never in two splits.
         seed: seed of the splits.
         training_images: number of images learnt from.
     """

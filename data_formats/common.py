@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from data_formats.problems import Problem, one_line
+from data_formats.problems import Problem, one_line, quoted
 
 IMAGE_SIZE = 28
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
@@ -19,10 +19,11 @@ SPLIT_NAMES = ("training", "validation", "test", "generator")
 DIGITS = frozenset("0123456789")
 MOST_IMAGES = 2_000_000  # EMNIST's largest part has 814,255; more is taken for a damaged size
 MOST_BYTES = 2**32  # of one array in a file
+LONGEST_NAME = 100  # of a class, in characters
 MOST_DIMENSIONS = 32  # what HDF5 and every numpy allow
 DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1; the rest is for short streams
 
-SplitBy = Literal["seed", "file"]
+SplitBy = Literal["seed", "file", "group"]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
@@ -34,7 +35,8 @@ class Division:
 
     Attributes:
         rows: Sorted int64 indices of each of `SPLIT_NAMES`, no row in two of them.
-        split_by: "seed" for random splits, "file" where the file's own test rows are the test set.
+        split_by: "seed" for random splits, "file" where the file's own test rows are the test set,
+            "group" where images that belong together are never in two splits.
         seed: The seed that the splits were drawn with, 0 or more.
     """
 
@@ -50,9 +52,13 @@ class Content:
     Attributes:
         images: uint8 (N, 28, 28), upright, ink 255 on paper 0, C-contiguous.
         labels: int32 (N,), indices into `classes`.
-        classes: The character of each class; each has an image.
+        classes: The character, or the name, of each class; each has an image.
         in_test: bool (N,), which rows are the file's own test rows.
         division: The splits, where the format keeps them; otherwise None.
+        names: The file name of each image below the data set's folder, such as "A/0001.png", with
+            "/" between folders; empty where the format keeps none.
+        notes: What the user should know about how it was read, a sentence each.
+        skipped: What could not be read and was left out, "file name: why" each.
     """
 
     images: Images
@@ -60,6 +66,9 @@ class Content:
     classes: tuple[str, ...]
     in_test: npt.NDArray[np.bool_]
     division: Division | None = None
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 class Format(Protocol):
@@ -98,6 +107,29 @@ def check_claim(
     )
 
 
-def only_digits() -> Problem:
-    """Make the problem of a file without anything but digits where digits are left out."""
-    return Problem("it holds digits only, and digits are left out; keep them or give letters")
+def left_out_digits(classes: Iterable[str], keep_digits: bool) -> frozenset[str]:
+    """Choose the classes to leave out: '0' to '9', unless that would leave no two others.
+
+    Args:
+        classes: The names of the classes that have images.
+        keep_digits: Whether digits are wanted.
+    """
+    if keep_digits or len(set(classes) - DIGITS) < 2:
+        return frozenset()
+    return DIGITS
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no name of a class.
+
+    Args:
+        name: One character or more, of any script.
+
+    Raises:
+        Problem: It is empty, too long, or cannot be shown in one line.
+    """
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise Problem(
+            f"{quoted(name)} cannot name a class; that takes 1 to {LONGEST_NAME} printable "
+            "characters without spaces at the ends"
+        )

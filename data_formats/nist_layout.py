@@ -16,17 +16,17 @@ import numpy.typing as npt
 
 from data_formats import common
 from data_formats.common import (
-    DIGITS,
     IMAGE_SIZE,
     MOST_IMAGES,
     PIXELS,
     Content,
     Images,
     Indices,
-    only_digits,
+    left_out_digits,
 )
-from data_formats.problems import Problem, one_line
+from data_formats.problems import Problem, one_line, quoted
 from data_formats.replacing import replacing
+from errors import DataError
 
 EXPECTED = "fields train and test (each with images and labels) and mapping"
 LAYOUT: Mapping[str, tuple[str, ...]] = {
@@ -140,8 +140,8 @@ def write(
         classes: One character each, none twice.
 
     Raises:
-        DataError: The file cannot be written.
-        ValueError: The arrays do not fit together or `classes` are not single characters.
+        DataError: The file cannot be written, or the name of a class is not one character.
+        ValueError: The arrays do not fit together or a class is there twice.
     """
     from scipy.io import savemat
 
@@ -166,10 +166,10 @@ def _pool(
         raise Problem("it holds no images: train and test both have 0 rows")
     indices = [_class_indices(part, numbers) for part in parts]
     present = np.bincount(np.concatenate(indices), minlength=len(numbers)) > 0
+    with_images = [character for character, there in zip(characters, present, strict=True) if there]
+    left_out = left_out_digits(with_images, keep_digits)
     for index, character in enumerate(characters):
-        present[index] &= keep_digits or character not in DIGITS
-    if not present.any():
-        raise only_digits()
+        present[index] &= character not in left_out
     renumbered = np.where(present, np.cumsum(present) - 1, -1).astype(np.int32)
     labels = [renumbered[index] for index in indices]
     kept = [np.flatnonzero(label >= 0) for label in labels]
@@ -323,8 +323,14 @@ def _check_for_writing(
         raise ValueError(f"images are {images.dtype} {images.shape} for {len(labels)} labels")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(f"labels are {labels.min()} to {labels.max()}, {len(classes)} classes")
-    if len(set(classes)) != len(classes) or any(len(character) != 1 for character in classes):
-        raise ValueError(f"classes are {classes!r}, not single characters, none twice")
+    if len(set(classes)) != len(classes):
+        raise ValueError(f"classes are {classes!r}, one of them twice")
+    for name in classes:
+        if len(name) != 1:
+            raise DataError(
+                f"the class {quoted(name)} has no place in a MATLAB file of NIST's layout, which "
+                "holds single characters; write an .npz file instead"
+            )
 
 
 def _part_for_writing(

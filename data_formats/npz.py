@@ -7,14 +7,13 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from data_formats.common import (
     DEFLATE_RATIO,
-    DIGITS,
     IMAGE_SIZE,
     MOST_IMAGES,
     SPLIT_NAMES,
@@ -23,7 +22,8 @@ from data_formats.common import (
     Images,
     SplitBy,
     check_claim,
-    only_digits,
+    check_name,
+    left_out_digits,
 )
 from data_formats.problems import Problem, damaged, library, one_line, quoted
 from data_formats.replacing import replacing
@@ -87,7 +87,7 @@ def write(
         path: The file; an existing one is replaced.
         images: uint8 (N, 28, 28), upright.
         labels: Integers (N,), indices into `classes`.
-        classes: One character each, none twice.
+        classes: Characters or names, none twice.
         division: The splits.
 
     Raises:
@@ -99,7 +99,7 @@ def write(
     about |= {"split_by": division.split_by, "seed": division.seed}
     members: dict[str, npt.NDArray[Any]] = {
         "about": np.array(json.dumps(about)),
-        "classes": np.array(classes, dtype="<U1"),
+        "classes": np.array(classes, dtype=str),
         "images": images,
         "labels": labels.astype("<i4"),
     }
@@ -187,9 +187,9 @@ def _checked_about(text: str) -> tuple[SplitBy, int]:
             f"it is of the version {shown} of the format, and this program reads version {_VERSION}"
         )
     split_by, seed = about.get("split_by"), about.get("seed")
-    if split_by not in ("seed", "file") or type(seed) is not int or seed < 0:
+    if split_by not in get_args(SplitBy) or type(seed) is not int or seed < 0:
         raise Problem(f"it does not say how it was split: about is {quoted(text)}")
-    return ("file" if split_by == "file" else "seed"), seed
+    return cast(SplitBy, split_by), seed
 
 
 def _check_together(arrays: dict[str, npt.NDArray[Any]], classes: tuple[str, ...]) -> None:
@@ -203,12 +203,10 @@ def _check_together(arrays: dict[str, npt.NDArray[Any]], classes: tuple[str, ...
         raise Problem("it holds no images")
     if len(labels) != len(images):
         raise Problem(f"it has {len(images)} images but {len(labels)} labels")
-    if len(set(classes)) != len(classes) or not all(
-        len(c) == 1 and c.isprintable() and not c.isspace() for c in classes
-    ):
-        raise Problem(
-            f"classes are {one_line(repr(classes[:99]))}, not visible characters once each"
-        )
+    for name in classes:
+        check_name(name)
+    if len(set(classes)) != len(classes):
+        raise Problem(f"classes are {one_line(repr(classes[:99]))}, not each once")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise Problem(f"labels are {labels.min()} to {labels.max()} for {len(classes)} classes")
     empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
@@ -236,11 +234,10 @@ def _without_digits(
     content: Content, rows: dict[str, npt.NDArray[np.int64]], split_by: SplitBy, seed: int
 ) -> Content:
     """Drop the digit classes from a data set and from its splits."""
-    stays = np.array([character not in DIGITS for character in content.classes])
+    left_out = left_out_digits(content.classes, keep_digits=False)
+    stays = np.array([name not in left_out for name in content.classes])
     if stays.all():
         return content
-    if not stays.any():
-        raise only_digits()
     kept = stays[content.labels]
     new_row, new_label = np.cumsum(kept) - 1, np.cumsum(stays) - 1
     left = {name: new_row[index[kept[index]]] for name, index in rows.items()}

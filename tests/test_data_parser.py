@@ -134,6 +134,16 @@ def test_digits_are_known_by_character_and_not_by_class_number(tmp_path: Path) -
     assert read.classes == ("Z", "Y")
 
 
+@pytest.mark.parametrize("codes", ["789", "7x9"])
+def test_digits_stay_where_less_than_two_other_classes_would(tmp_path: Path, codes: str) -> None:
+    mapping = np.array([[number, ord(code)] for number, code in enumerate(codes)])
+    path = classic(tmp_path / "a.mat", mapping=mapping)
+    assert data_parser.open_data_set(path).classes == tuple(codes)
+    whole = data_parser.open_data_set(path, keep_digits=True)
+    data_parser.write_npz(whole, tmp_path / "b.npz")
+    assert data_parser.open_data_set(tmp_path / "b.npz").fingerprint == whole.fingerprint
+
+
 def test_a_class_without_images_is_left_out(tmp_path: Path) -> None:
     mapping = np.array([[0, 65], [1, 66], [5, 67], [2, 68]])
     read = data_parser.read_labelled_images(classic(tmp_path / "a.mat", mapping=mapping))
@@ -331,6 +341,67 @@ def test_what_is_no_class_is_told_which_there_are(
     assert str(caught.value) == said
 
 
+NAMES = ("alaph", "Ω", "T-shirt/top", "t", "T", "été")
+
+
+def with_names(tmp_path: Path) -> data_parser.DataSet:
+    """A data set whose classes have names of any length and script, from a file."""
+    labels = np.arange(60) % len(NAMES)
+    splits = data_parser.split_data(labels, np.zeros(60, bool), NAMES, 1, file_split=False)
+    made = data_parser.DataSet(
+        images_of(60), labels.astype("i4"), NAMES, splits, tmp_path / "a", "seed", 1
+    )
+    data_parser.write_npz(made, tmp_path / "names.npz")
+    return data_parser.open_data_set(tmp_path / "names.npz")
+
+
+def test_names_of_classes_are_kept_whatever_their_length_and_script(tmp_path: Path) -> None:
+    assert with_names(tmp_path).classes == NAMES
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("alaph", (0, None)),
+        ("Alaph", (0, "alaph")),
+        ("ω", (1, "Ω")),
+        ("t-SHIRT/TOP", (2, "T-shirt/top")),
+        ("t", (3, None)),
+        ("ÉTÉ", (5, "été")),
+    ],
+)
+def test_a_class_is_found_by_its_name_in_any_case(
+    tmp_path: Path, asked: str, found: tuple[int, str | None]
+) -> None:
+    assert with_names(tmp_path).class_of(asked) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("alaph t", ["alaph", "t"]),
+        (" alaph,  t , no such,", ["alaph", "t", "no such"]),
+        (" , ", []),
+        ("", []),
+    ],
+)
+def test_text_is_taken_apart_into_names(tmp_path: Path, text: str, names: list[str]) -> None:
+    data_set = with_names(tmp_path)
+    assert data_set.names_in(text) == names
+    assert data_set.names_in(data_set.as_text(names)) == names
+
+
+def test_text_is_taken_apart_into_characters_where_classes_are_characters(tmp_path: Path) -> None:
+    data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    assert data_set.names_in("A, bA") == ["A", ",", "b", "A"]
+    assert data_set.names_in(data_set.as_text(data_set.classes)) == ["A", "b"]
+
+
+def test_what_is_no_name_of_a_class_is_told_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the data set has no class 'beth'; it has alaph Ω T-sh"):
+        with_names(tmp_path).class_of("beth")
+
+
 def test_the_message_on_a_long_text_stays_short(tmp_path: Path) -> None:
     data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
     with pytest.raises(DataError) as caught:
@@ -368,6 +439,15 @@ def test_write_mat_writes_nists_layout(tmp_path: Path) -> None:
     assert train["labels"].tolist() == [[0], [1], [1]] and train["labels"].dtype == np.uint8
     assert dataset["mapping"].tolist() == [[0, 65], [1, 0xE9]]
     assert np.array_equal(data_parser.read_labelled_images(path).images[:3], images_of(3))
+
+
+def test_names_longer_than_a_character_have_no_place_in_nists_layout(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    with pytest.raises(DataError, match=r"the class 'beth' has no place .*; write an .npz file"):
+        data_parser.write_mat(
+            path, images_of(2), np.arange(2), images_of(0), np.zeros(0, int), ("A", "beth")
+        )
+    assert not path.exists()
 
 
 def test_write_mat_takes_many_classes(tmp_path: Path) -> None:
@@ -494,7 +574,6 @@ BAD_FIELDS = [
     ({"mapping": np.array([[0, 65], [1, 0x110000], [2, 67]])}, str(0x110000)),
     ({"mapping": np.array([[0, 65], [1, -4], [2, 67]])}, "-4"),
     ({"mapping": np.array([[0], [1], [2]])}, "(3, 1)"),
-    ({"mapping": np.array([[0, 55], [1, 56], [2, 57]])}, "digits only"),
 ]
 
 
@@ -548,8 +627,9 @@ def test_no_images_at_all_is_said(tmp_path: Path) -> None:
 
 
 def test_a_single_class_is_refused(tmp_path: Path) -> None:
-    mapping = np.array([[0, ord("1")], [1, ord("2")], [2, ord("x")]])
-    assert "one class only, 'x'" in refusal(classic(tmp_path / "a.mat", mapping=mapping))
+    train, test = np.full((30, 1), 2, "u1"), np.full((12, 1), 2, "u1")
+    path = classic(tmp_path / "a.mat", train_labels=train, test_labels=test)
+    assert "one class only, 'b'" in refusal(path)
 
 
 def mat_element(kind: int, content: bytes, order: str = "<") -> bytes:
@@ -774,7 +854,9 @@ def changed_about(**changes: Any) -> np.ndarray:
         ({"images": np.zeros((42, 28, 27), "u1")}, "27"),
         ({"images": np.zeros((42, 28, 28), "f4")}, "float32"),
         ({"classes": np.array(["A", "A", "b"])}, "classes"),
-        ({"classes": np.array(["A", "\n", "b"])}, "classes"),
+        ({"classes": np.array(["A", "\n", "b"])}, "cannot name a class"),
+        ({"classes": np.array(["A", " c", "b"])}, "'c' cannot name a class"),
+        ({"classes": np.array(["A", "c" * 101, "b"])}, "1 to 100 printable characters"),
         ({"test": np.array([42])}, "42"),
         ({"test": np.array([-1])}, "-1"),
         ({"test": np.arange(42)}, "more than once"),
