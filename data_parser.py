@@ -277,7 +277,6 @@ def open_data_set(
         DataError: The file cannot be read as a data set or not be split; the message says why.
     """
     path = Path(path)
-    path = path if path.name else path.absolute()  # "." has no name to be told by
     with naming(path):
         content = _reader_of(path)(path, keep_digits)
         classes = content.classes
@@ -297,7 +296,7 @@ def open_data_set(
         content.labels,
         classes,
         splits,
-        path,
+        path if path.name else path.absolute(),  # "." has no name to be told by
         split_by,
         seed,
         content.notes,
