@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "dataset",
         type=Path,
         metavar="DATASET",
-        help="labelled characters: NIST's MATLAB layout (.mat), or .npz of this program",
+        help="labelled characters: NIST's MATLAB layout (.mat), IDX files, .npz of this program, "
+        "or a name: mnist, fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits",
     )
     parser.add_argument(
         "-m",

@@ -1,8 +1,9 @@
 """Read files of labelled character images and divide the images into splits.
 
-Three formats are read, told apart by their content: NIST's MATLAB layout as EMNIST has it (classic
-MATLAB files and v7.3, which is HDF5), and the `.npz` files that `write_npz` makes. The readers are
-in `data_formats`, one module each. Whatever is wrong with a file is reported as one `DataError`.
+Formats are told apart by their content: NIST's MATLAB layout as EMNIST has it (classic MATLAB files
+and v7.3, which is HDF5), IDX as MNIST has it, pictures in folders and archives, and the `.npz`
+files that `write_npz` makes. The readers are in `data_formats`, one module each. Whatever is wrong
+with a file is reported as one `DataError`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +21,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from data_formats import matlab_classic, matlab_hdf5, nist_layout, npz
+from data_formats import idx, image_folder, matlab_classic, matlab_hdf5, nist_layout, npz
 from data_formats.common import (
     IMAGE_SIZE,
     SPLIT_NAMES,
+    Content,
     Division,
     Format,
     Images,
@@ -103,6 +105,8 @@ class DataSet:
         split_by: "seed" for random splits, "file" where the file's own test rows are the test set,
             "group" where images that belong together are never in two splits.
         seed: The seed that the splits were drawn with.
+        notes: What the user should know about how it was read, a sentence each.
+        skipped: What could not be read and was left out, "file name: why" each.
     """
 
     images: Images
@@ -112,6 +116,8 @@ class DataSet:
     source: Path
     split_by: SplitBy
     seed: int
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -221,7 +227,9 @@ def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True)
     """Read all images of a data set file, training and test rows pooled.
 
     Args:
-        path: A MATLAB file in NIST's layout (classic or v7.3) or a file of `write_npz`.
+        path: A MATLAB file in NIST's layout (classic or v7.3), IDX files (their folder or one of
+            them), pictures (a folder or an archive with a folder a class), or a file of
+            `write_npz`.
         keep_digits: Whether the classes '0' to '9' stay.
 
     Returns:
@@ -233,7 +241,7 @@ def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True)
     """
     path = Path(path)
     with naming(path):
-        content = _recognised(path).read(path, keep_digits)
+        content = _reader_of(path)(path, keep_digits)
     return LabelledImages(content.images, content.labels, content.classes, content.in_test)
 
 
@@ -252,7 +260,9 @@ def open_data_set(
     not touch those.
 
     Args:
-        path: A MATLAB file in NIST's layout (classic or v7.3) or a file of `write_npz`.
+        path: A MATLAB file in NIST's layout (classic or v7.3), IDX files (their folder or one of
+            them), pictures (a folder or an archive with a folder a class), or a file of
+            `write_npz`.
         seed: Seed of the random choice, 0 or more.
         keep_digits: Whether the classes '0' to '9' stay.
         file_split: Whether the file's own test rows are the test split.
@@ -268,7 +278,7 @@ def open_data_set(
     """
     path = Path(path)
     with naming(path):
-        content = _recognised(path).read(path, keep_digits)
+        content = _reader_of(path)(path, keep_digits)
         classes = content.classes
         if len(classes) < 2:
             raise Problem(f"it has images of one class only, {quoted(classes[0])}; two are needed")
@@ -281,7 +291,17 @@ def open_data_set(
                 content.labels, content.in_test, classes, seed, file_split, shares, groups
             )
             split_by = "file" if file_split else "seed" if group is None else "group"
-    return DataSet(content.images, content.labels, classes, splits, path, split_by, seed)
+    return DataSet(
+        content.images,
+        content.labels,
+        classes,
+        splits,
+        path if path.name else path.absolute(),  # "." has no name to be told by
+        split_by,
+        seed,
+        content.notes,
+        content.skipped,
+    )
 
 
 def split_data(
@@ -362,52 +382,54 @@ def write_mat(
     nist_layout.write(Path(path), training, test, classes)
 
 
-_FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic)
+WANTED = "give a MATLAB file in NIST's layout, IDX files, a folder of pictures, or an .npz file"
+_FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic, idx)
 _PICKLES = {bytes([0x80, version]) for version in range(2, 6)}
 
 
-def _recognised(path: Path) -> Format:
-    """Tell the format of a file by its first bytes; the name only helps the message."""
+def _reader_of(path: Path) -> Callable[[Path, bool], Content]:
+    """What reads a file or folder, told by its first bytes; the name only helps the message."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise Problem("there is no such file; give the path of a .mat or .npz file") from None
+        raise Problem(f"there is no such file; {WANTED}") from None
     except ValueError:
         raise Problem("this is no file name, for it holds a zero character") from None
     if stat.S_ISDIR(mode):
-        raise Problem("this is a folder; give the path of a .mat or .npz file in it")
+        return idx.read if idx.is_folder_of_idx(path) else image_folder.read
     if not stat.S_ISREG(mode):  # a pipe would block, a device never end
-        raise Problem("this is a device or pipe; give the path of a .mat or .npz file")
+        raise Problem(f"this is a device or pipe; {WANTED}")
     with path.open("rb") as file:
         head = file.read(2056)  # v7.3 files may have HDF5's eight bytes at 2048
-    if path.suffix.lower() in {".pickle", ".pkl"} or head[:2] in _PICKLES:
+    suffix = path.suffix.lower()
+    if suffix in {".pickle", ".pkl"} or head[:2] in _PICKLES:
         raise Problem(
             "this is a pickle file, refused because opening a pickle can run code that is hidden "
-            "in it; give a .mat or .npz file"
+            f"in it; {WANTED}"
         )
+    if suffix != ".npz" and image_folder.recognises_archive(path):
+        return image_folder.read
     for candidate in _FORMATS:
         if candidate.recognises(head):
-            return candidate
-    raise Problem(_why_not(head, path.suffix.lower()))
+            return candidate.read
+    raise Problem(_why_not(head, suffix))
 
 
 def _why_not(head: bytes, suffix: str) -> str:
     """Say what a file seems to be that is no data set."""
-    wanted = "give a MATLAB file in NIST's layout or an .npz file that this program wrote"
     if not head:
-        return f"the file is empty; {wanted}"
+        return f"the file is empty; {WANTED}"
     if head.startswith(b"MATLAB"):
         return f"the MATLAB file is cut off or damaged in its first {min(len(head), 520)} bytes"
     known = {
-        b"\x1f\x8b": "a gzip file, to be unpacked first",
+        b"\x1f\x8b": "a gzip file with something else than IDX in it",
         b"\x93NUMPY": "a single numpy array",
-        b"\x89PNG": "a PNG picture",
-        b"\x00\x00\x08": "an IDX file, as MNIST has them",
+        b"\x89PNG": "a PNG picture, and a data set has a folder of pictures for each class",
     }
     kind = next((text for magic, text in known.items() if head.startswith(magic)), "")
     claim = f", in spite of its name ending in {suffix}" if suffix in {".mat", ".npz"} else ""
     looks = f"this is {kind}" if kind else f"its first bytes {head[:8]!r} are of no known format"
-    return f"{looks}{claim}; {wanted}"
+    return f"{looks}{claim}; {WANTED}"
 
 
 def _split(

@@ -138,6 +138,19 @@ def layer_to_dictionary(layer: Layer) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class TrainingSetting:
+    """A way of training, and which variants it is for.
+
+    Attributes:
+        parameters: how they are trained.
+        variants: their numbers in the hyperparameter file; None for all.
+    """
+
+    parameters: TrainingParameters
+    variants: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
 class TrainingTask:
     """A variant and how it is to be trained: what becomes one entry of a collection."""
 
@@ -192,14 +205,14 @@ def read_model_hyperparameters(path: Path) -> tuple[Variant, ...]:
     return tuple(tuple(variant) for variant in variants)
 
 
-def read_training_parameters(path: Path) -> tuple[TrainingParameters, ...]:
+def read_training_parameters(path: Path) -> tuple[TrainingSetting, ...]:
     """Read and check a training-parameter file.
 
     Args:
-        path: a text file, UTF-8, with one dictionary, or a list of one dictionary a variant.
+        path: a text file, UTF-8, with one dictionary, or a list of them.
 
     Returns:
-        The parameters: one for all variants, or one for each.
+        The settings, in the file's order.
 
     Raises:
         HyperparameterError: the file cannot be read, or holds problems; all of them are named.
@@ -208,20 +221,42 @@ def read_training_parameters(path: Path) -> tuple[TrainingParameters, ...]:
     problems: list[str] = []
     is_list = isinstance(expression, ast.List)
     nodes = expression.elts if isinstance(expression, ast.List) else [expression]
-    read = []
+    settings = []
     for number, node in enumerate(nodes):
-        place = f", variant {number}" if is_list else ""
+        place = f", dictionary {number}" if is_list else ""
         literal = literal_value(node, place, problems)
         if literal is WRONG:
             continue
-        parameters, found = training_parameters_from_dictionary(literal)
+        setting, found = _read_setting(literal)
         problems += [f"line {node.lineno}{place}: {problem}" for problem in found]
-        if parameters is not None:
-            read.append(parameters)
+        if setting is not None:
+            settings.append(setting)
     if not nodes:
         problems.append(f"line {expression.lineno}: there is no dictionary in the list")
     raise_problems(path, problems)
-    return tuple(read)
+    return tuple(settings)
+
+
+def _read_setting(literal: Any) -> tuple[TrainingSetting | None, list[str]]:
+    """A dictionary of the file; None, and what is wrong, where something is."""
+    if not isinstance(literal, dict) or "variants" not in literal:
+        parameters, problems = training_parameters_from_dictionary(literal)
+        return (None if parameters is None else TrainingSetting(parameters)), problems
+    keys = {key: value for key, value in literal.items() if key != "variants"}
+    parameters, problems = training_parameters_from_dictionary(keys)
+    variants = literal["variants"]
+    if (
+        not isinstance(variants, list | tuple)
+        or not all(type(number) is int and number >= 0 for number in variants)
+        or not 0 < len(variants) == len(set(variants))
+    ):
+        problems.append(
+            f"'variants' is {quote(variants)}, but must be a list of different numbers of "
+            "variants, such as [0, 2]"
+        )
+    if parameters is None or problems:
+        return None, problems
+    return TrainingSetting(parameters, tuple(variants)), []
 
 
 def read_training_tasks(
@@ -231,62 +266,68 @@ def read_training_tasks(
 
     Args:
         hyperparameter_file: a text file with variants.
-        training_parameter_file: a text file with parameters for all of them, or for each.
+        training_parameter_file: a text file with settings.
 
     Returns:
-        One task a variant, in the file's order; a teacher that was named by its number in the file
-        is named by its identity.
+        One task for each variant and each setting that is for it, variant by variant; a teacher
+        that was named by its number in the file is named by its identity.
 
     Raises:
         HyperparameterError: a file cannot be read, or holds problems; all of both are named.
     """
     problems = []
     variants: tuple[Variant, ...] = ()
-    parameters: tuple[TrainingParameters, ...] = ()
+    settings: tuple[TrainingSetting, ...] = ()
     try:
         variants = read_model_hyperparameters(hyperparameter_file)
     except HyperparameterError as error:
         problems.append(str(error))
     try:
-        parameters = read_training_parameters(training_parameter_file)
+        settings = read_training_parameters(training_parameter_file)
     except HyperparameterError as error:
         problems.append(str(error))
-    if not problems and len(parameters) not in (1, len(variants)):
+    unknown = {n for setting in settings for n in setting.variants or () if n >= len(variants)}
+    if unknown and not problems:
         problems.append(
-            f"{training_parameter_file} has a list of {len(parameters)} dictionaries, and "
-            f"{hyperparameter_file} has {len(variants)} variants: give one dictionary for all of "
-            "them, or one for each"
+            f"{training_parameter_file} has {min(unknown)} among its 'variants', but the last one "
+            f"of {hyperparameter_file} is {len(variants) - 1}"
         )
     if problems:
         raise HyperparameterError("\n".join(problems))
-    tasks: list[TrainingTask] = []
+    tasks: list[list[TrainingTask]] = []
     for number, layers in enumerate(variants):
-        chosen = parameters[number if len(parameters) > 1 else 0]
-        try:
-            chosen = _with_known_teacher(chosen, number, tasks)
-        except HyperparameterError as error:
-            raise HyperparameterError(f"{training_parameter_file}: {error}") from error
-        tasks.append(TrainingTask(layers, chosen))
-    return tuple(tasks)
+        tasks.append([])
+        for setting in settings:
+            if setting.variants is None or number in setting.variants:
+                try:
+                    parameters = _with_known_teacher(setting.parameters, number, tasks)
+                except HyperparameterError as error:
+                    raise HyperparameterError(f"{training_parameter_file}: {error}") from error
+                tasks[-1].append(TrainingTask(layers, parameters))
+    return tuple(task for of_variant in tasks for task in of_variant)
 
 
 def _with_known_teacher(
-    parameters: TrainingParameters, number: int, before: Sequence[TrainingTask]
+    parameters: TrainingParameters, number: int, before: Sequence[Sequence[TrainingTask]]
 ) -> TrainingParameters:
     """Parameters whose teacher is an identity, and no longer the number of a variant."""
     distillation = parameters.distillation
     if distillation is None or isinstance(distillation.teacher, str):
         return parameters
-    if distillation.teacher >= number:
+    teacher = distillation.teacher
+    if teacher >= number:
         raise HyperparameterError(
-            f"the teacher of variant {number} is variant {distillation.teacher}, but must come "
-            "before it; give each variant a dictionary of its own, the teacher's without "
+            f"the teacher of variant {number} is variant {teacher}, but must come before it; give "
+            "each of them a dictionary of its own with 'variants', the teacher's without "
             "'distillation'"
         )
-    teacher = before[distillation.teacher].identity
-    return dataclasses.replace(
-        parameters, distillation=dataclasses.replace(distillation, teacher=teacher)
-    )
+    if len(before[teacher]) != 1:
+        raise HyperparameterError(
+            f"the teacher of variant {number} is variant {teacher}, which is trained in "
+            f"{len(before[teacher])} ways; name one of them by its identity"
+        )
+    known = dataclasses.replace(distillation, teacher=before[teacher][0].identity)
+    return dataclasses.replace(parameters, distillation=known)
 
 
 def _read_variant(node: ast.expr, where: str, problems: list[str]) -> list[Layer]:

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import views
+from checked_folder import write_atomically
 from collection_folder import FILE_NAME
 from collection_query import select
 from data_parser import SPLIT_SHARES, open_data_set
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from trainer_predictor import Evaluation
 
 ROOT = Path(__file__).resolve().parent
+FROM_FILE = "file"  # in place of a generator: the user's own pictures are read
 DEFAULT_SETTINGS = {
     "hyperparameter": ROOT / "model_hyperparameters.txt",
     "training-parameter": ROOT / "model_training_parameters.txt",
@@ -113,7 +115,7 @@ def run(
     """
     try:
         data_set = open_data_set(
-            data_path,
+            _at_hand(data_path),
             seed=seed,
             keep_digits=keep_digits,
             file_split=file_split,
@@ -136,6 +138,24 @@ def run(
     menu.greet(data_set, model_folder)
     menu.loop()
     return 0
+
+
+def _at_hand(data_path: Path) -> Path:
+    """The path itself, or, where it is the name of a known data set, its copy in the cache.
+
+    Raises:
+        UserError: the data set cannot be downloaded.
+    """
+    from downloads.known import cache_folder, is_known
+
+    name = str(data_path)
+    if not is_known(name) or data_path.exists():
+        return data_path
+    from download_view import make_download_view
+    from downloads.fetching import fetch
+
+    with make_download_view(make_console()) as show:
+        return fetch(name, cache_folder(), show, should_stop=lambda: False)
 
 
 def state_folder() -> Path:
@@ -174,6 +194,10 @@ class Menu:
             f"{data_set.source.name}: {len(data_set.labels):,} images of "
             f"{len(data_set.classes)} characters ({counts})"
         )
+        for note in data_set.notes:
+            say(f"  {_sentence(note)}")
+        if data_set.skipped:
+            say(f"  What was left out, and why, is named in {_log_skipped(data_set)}")
         if model_folder is not None:
             with self._reporting():
                 self._load_folder(model_folder)
@@ -322,7 +346,10 @@ class Menu:
         return path
 
     def _predict(self) -> None:
-        generator = self._ask_for_generator(GENERATORS)
+        generator = self._ask_for_generator((*GENERATORS, FROM_FILE))
+        if generator == FROM_FILE:
+            self._predict_pictures()
+            return
         characters = self._session.data_set.classes
         character = self._asker.ask("Character:", characters)
         if self._session.collection.entries and self._session.lacks_generator(generator, character):
@@ -338,6 +365,22 @@ class Menu:
         self._wait_for_keras()
         result = self._session.predict(generator, character)
         say(views.prediction(result, shows_colours()))
+
+    def _predict_pictures(self) -> None:
+        from own_pictures import pictures_below, write_readings  # seldom needed
+
+        answer = self._asker.ask("Path of a picture, or of a folder with pictures:", paths=True)
+        path = as_path(answer)
+        paths = pictures_below(path) if path.is_dir() else [path]
+        self._wait_for_keras()
+        readings = self._session.read_pictures(paths)
+        if not path.is_dir():
+            say(views.picture_reading(readings[0], shows_colours()))
+            return
+        table = unused_path(Path.cwd() / "readings.csv")
+        write_readings(readings, path, table)
+        say(views.picture_readings(readings))
+        say(f"Written: {shown_path(table)}")
 
     def _gan(self) -> None:
         generator = self._ask_for_generator(TRAINED_GENERATORS)
@@ -531,6 +574,18 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _log_skipped(data_set: DataSet) -> str:
+    """Write down what a data set lacks; returns the name of the log for people."""
+    log = state_folder() / "left-out.log"
+    lines = [f"{datetime.now().isoformat(timespec='seconds')} {data_set.source}", *data_set.skipped]
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(log, "\n".join([*lines, ""]).encode("utf-8", "replace"))
+    except OSError as error:
+        return f"a log that cannot be written: {error.strerror or error}"
+    return shown_path(log)
 
 
 def log_defect(error: Exception) -> str:

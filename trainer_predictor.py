@@ -24,7 +24,7 @@ from collection_training import TrainingObserver
 from data_parser import DataSet, read_labelled_images
 from errors import CollectionError, DataError, UserError
 from evaluation import overlap, recognition
-from evaluation.recognition import ConfusedPair, Score
+from evaluation.recognition import ConfusedPair, Likely, Score
 from gan.settings import GanSettings, read_gan_settings
 from generated_files import DrawnCharacters
 from hyperparameters import TrainingTask
@@ -47,17 +47,10 @@ if TYPE_CHECKING:
 
     from gan.course import TrainedGan
     from gan.progress import Progress
+    from own_pictures import PictureReading
 
 GENERATOR_ROOT = Path(__file__).resolve().parent / "gan_collection"
 LONGEST_LATENT = 4096
-
-
-@dataclass(frozen=True)
-class Likely:
-    """One class that an image may be of, with its probability, 0 to 1."""
-
-    character: str
-    probability: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,23 +230,39 @@ class TrainerPredictor:
             UserError: no network, no such generator, or no such character.
         """
         class_index, stands_for = self.data_set.class_of(character)
-        best = self.collection.best()
-        if best is None:
-            raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        best = self._best()
         drawing = self._generator(generator, best).draw(class_index)
         probabilities = self._read(best, drawing.image[np.newaxis])[0]
-        order = np.argsort(-probabilities, kind="stable")
         return Prediction(
             asked=character,
             stands_for=stands_for,
             drawing=drawing,
             entry=best,
             number=self.collection.entries.index(best),
-            likeliest=tuple(
-                Likely(self.collection.classes[index], float(probabilities[index]))
-                for index in order
-            ),
+            likeliest=recognition.ranked(probabilities, self.collection.classes),
         )
+
+    def read_pictures(self, paths: Sequence[Path]) -> list[PictureReading]:
+        """Read pictures of one character each with the best network.
+
+        Args:
+            paths: picture files; one that cannot be read is told by its reading.
+
+        Raises:
+            UserError: there is no network.
+        """
+        import own_pictures  # with what it needs, which other commands do without
+
+        best = self._best()
+        return own_pictures.read_all(
+            paths, self.collection.classes, lambda images: self._read(best, images)
+        )
+
+    def _best(self) -> Entry:
+        best = self.collection.best()
+        if best is None:
+            raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        return best
 
     def _generator(self, name: str, reader: Entry | None) -> ImageGenerator:
         """The generator of that name; its images are unknown to `reader` where that can be."""
@@ -520,9 +529,7 @@ class TrainerPredictor:
         Raises:
             UserError: no network, or the data set cannot be used.
         """
-        best = self.collection.best()
-        if best is None:
-            raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        best = self._best()
         name, images, labels = self._images_to_evaluate(path)
         keys = overlap.image_keys(images)
         seen = {

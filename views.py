@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 import network_layers
 from collection_query import Kind, Selection
-from evaluation.recognition import Score
+from data_formats.problems import one_line, shown
+from errors import DataError
+from evaluation.recognition import Likely, Score
 from model_collection import Entry, ModelCollection
 from network_layers import Dense, Variant
 from text_table import TextTable
@@ -20,9 +22,12 @@ from training_parameters import TrainingParameters
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from own_pictures import PictureReading
+
 ASCII_INK = " .:-=+*#%@"
 DARKEST_GREY, GREYS = 232, 24  # the grey ramp of 256-colour terminals
 LIKELIEST_SHOWN = 5
+PROBLEMS_SHOWN = 5
 BAR_LENGTH = 20
 NESTED = "  "  # before layers that lie in another layer
 IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
@@ -94,12 +99,53 @@ def prediction(result: Prediction, colours: bool) -> str:
     first = result.likeliest[0]
     verdict = "right" if first.character == label else f"wrong, it is {label}"
     lines.append(f"Predicted character: {first.character} ({verdict})")
-    lines += [
-        f"  {number}. {likely.character}  {likely.probability:7.2%}  "
+    lines += _ranking(result.likeliest)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _ranking(likeliest: Sequence[Likely]) -> list[str]:
+    shown = likeliest[:LIKELIEST_SHOWN]
+    width = max(len(likely.character) for likely in shown)
+    return [
+        f"  {number}. {likely.character:{width}}  {likely.probability:7.2%}  "
         + "#" * round(likely.probability * BAR_LENGTH)
-        for number, likely in enumerate(result.likeliest[:LIKELIEST_SHOWN], 1)
+        for number, likely in enumerate(shown, 1)
+    ]
+
+
+def picture_reading(reading: PictureReading, colours: bool) -> str:
+    """What the network gets to see of a picture, and what it takes it for.
+
+    Raises:
+        DataError: the picture could not be read.
+    """
+    if reading.image is None:
+        raise DataError(f"{shown(reading.path)}: {reading.problem}")
+    lines = [
+        "What the network gets to see:",
+        picture(reading.image, colours),
+        f"Predicted character: {reading.likeliest[0].character}",
+        *_ranking(reading.likeliest),
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def picture_readings(readings: Sequence[PictureReading]) -> str:
+    """How many pictures were read, and how many rightly where their folders say what they are."""
+    read = [reading for reading in readings if reading.image is not None]
+    lines = [f"Read {len(read):,} of {len(readings):,} pictures."]
+    known = [reading for reading in read if reading.expected is not None]
+    if known:
+        right = sum(reading.likeliest[0].character == reading.expected for reading in known)
+        lines.append(
+            f"Of {len(known):,} in folders that name a character, {right:,} are taken for it "
+            f"({right / len(known):.2%})."
+        )
+    lines += [
+        f"  {one_line(str(reading.path))}: {reading.problem}"
+        for reading in [one for one in readings if one.image is None][:PROBLEMS_SHOWN]
+    ]
+    return "\n".join(lines)
 
 
 def _share(score: Score) -> str:

@@ -3,8 +3,8 @@
     python benchmarks/ablation.py emnist-47.mat --json benchmarks/results/ablation.json
 
 The base is the small network of `champion_hyperparameters.txt` at half its width, trained as
-`champion_training_parameters.txt` says on IMAGES images a class for EPOCHS epochs. Each other run
-changes one thing. Runs that the file has already are not done again.
+`champion_training_parameters.txt` says, but without a teacher, on IMAGES images a class for EPOCHS
+epochs. Each other run changes one thing. Runs that the file has already are not done again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.champions import SMALL, champion_layers, champion_parameters  # noqa: E402
+from benchmarks.champions import SMALL, champion_layers, champion_parameters, without_teacher  # noqa: E402
 from benchmarks.reading_runs import Run, add_arguments, run_missing  # noqa: E402
 
 IMAGES, EPOCHS = 200, 30
@@ -157,7 +157,7 @@ def with_changes(parameters: Parameters, changes: Parameters) -> Parameters:
 def runs(options: argparse.Namespace) -> Iterator[Run]:
     """All runs, seed by seed."""
     layers = half_as_wide(champion_layers(SMALL))
-    parameters = champion_parameters(SMALL) | {"train_epochs": EPOCHS}
+    parameters = without_teacher(champion_parameters(SMALL)) | {"train_epochs": EPOCHS}
     for seed in options.seeds:
         common = {"images": IMAGES, "seed": seed, "digits": not options.letters}
         yield Run(BASE, tuple(layers), parameters, **common)

@@ -18,7 +18,21 @@ def champion_layers(variant: int) -> Layers:
 
 def champion_parameters(variant: int) -> dict[str, Any]:
     """How that variant is trained, from `champion_training_parameters.txt`."""
-    return _literal("champion_training_parameters.txt")[variant]  # type: ignore[no-any-return]
+    parameters: dict[str, Any]
+    for parameters in _literal("champion_training_parameters.txt"):
+        if variant in parameters.pop("variants"):
+            return parameters
+    raise KeyError(variant)
+
+
+def without_teacher(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters where there is no teacher; labels are smoothed, as the teacher's are."""
+    learning_alone = {key: value for key, value in parameters.items() if key != "distillation"}
+    return (
+        learning_alone
+        if "label_smoothing" in parameters
+        else learning_alone | {"label_smoothing": 0.1}
+    )
 
 
 def original_layers(variant: int) -> Layers:

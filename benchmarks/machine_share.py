@@ -69,7 +69,8 @@ def _settings(name: str) -> tuple[champions.Layers, dict[str, Any]]:
         number = int(name.split()[1])
         return champions.original_layers(number), champions.original_parameters()
     variant = champions.BEST if name == "best" else champions.SMALL
-    return champions.champion_layers(variant), champions.champion_parameters(variant)
+    parameters = champions.without_teacher(champions.champion_parameters(variant))
+    return champions.champion_layers(variant), parameters
 
 
 def measure(dataset: Path, name: str) -> dict[str, float]:

@@ -4,6 +4,7 @@
 
 Peers: variant 2 of `model_hyperparameters.txt` with the original training parameters, and VGG-5
 with rotation and perspective, both in the same harness. Runs that the file has are not done again.
+Each network learns from labels alone here, the small one too, which has a teacher otherwise.
 With --read-test the test split is read too, once a run; with --letters digits are left out.
 """
 
@@ -34,8 +35,10 @@ def _network(name: str, images: int) -> tuple[champions.Layers, dict[str, Any]]:
     if name == "VGG-5":
         return champions.vgg5_layers(), champions.vgg5_parameters()
     variant = champions.BEST if name == "best" else champions.SMALL
-    parameters = champions.champion_parameters(variant)
+    parameters = champions.without_teacher(champions.champion_parameters(variant))
     if images:
+        # Calibration would learn from validation images, which are not among the few.
+        del parameters["calibration"]
         parameters |= {"train_epochs": EPOCHS.get(images, parameters["train_epochs"])}
     return champions.champion_layers(variant), parameters
 

@@ -194,3 +194,44 @@ def plot_accuracies(
     axes.legend(fontsize=8)
     axes.set_title(title, fontsize=10, parse_math=False)
     figure.savefig(path, dpi=150, format="png")
+
+
+def plot_networks(
+    groups: Mapping[str, Sequence[tuple[str, float, float, float]]], title: str, path: Path
+) -> None:
+    """Draw the accuracy of networks over their size, a colour for each group.
+
+    Args:
+        groups: for each name, networks: name, weights above 0, accuracy 0 to 1, its spread.
+        title: line above the picture.
+        path: PNG file to write.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: there is no network.
+    """
+    if not any(groups.values()):
+        raise ValueError("there is nothing to draw")
+    figure = _figure(7.0, 4.5)
+    axes = figure.add_subplot()
+    for group, networks in groups.items():
+        names, weights, accuracies, spreads = zip(*networks, strict=True)
+        percent = [100 * accuracy for accuracy in accuracies]
+        spread = [100 * one for one in spreads]
+        axes.errorbar(weights, percent, spread, label=group, fmt="o", capsize=3)
+        for name, weight, accuracy in zip(names, weights, percent, strict=True):
+            axes.annotate(
+                name,
+                (weight, accuracy),
+                xytext=(5, 4),
+                textcoords="offset points",
+                fontsize=8,
+                parse_math=False,
+            )
+    axes.set_xscale("log")
+    axes.set_xlabel("weights")
+    axes.set_ylabel("test accuracy, %")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower right")
+    axes.set_title(title, fontsize=10, parse_math=False)
+    figure.savefig(path, dpi=150, format="png")

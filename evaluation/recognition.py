@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,3 +103,17 @@ def most_confused(matrix: npt.NDArray[np.int64], most: int = 10) -> tuple[Confus
         for label, taken in pairs
         if wrong[label, taken] > 0
     )
+
+
+@dataclass(frozen=True)
+class Likely:
+    """One class that an image may be of, with its probability, 0 to 1."""
+
+    character: str
+    probability: float
+
+
+def ranked(probabilities: npt.NDArray[np.floating], classes: Sequence[str]) -> tuple[Likely, ...]:
+    """All classes with their probabilities (C,), likeliest first."""
+    order = np.argsort(-probabilities, kind="stable")
+    return tuple(Likely(classes[index], float(probabilities[index])) for index in order)

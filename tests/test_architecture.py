@@ -8,8 +8,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # From the bottom up: a module may import those of lower levels, and of its own package.
 LEVELS = (
-    {"errors", "text_table", "unused_path"},
-    {"network_layers", "data_formats", "evaluation", "literal_files", "checked_folder"},
+    {"errors", "text_table", "unused_path", "image_preparation"},
+    {
+        "network_layers",
+        "data_formats",
+        "evaluation",
+        "literal_files",
+        "checked_folder",
+        "downloads",
+    },
     {"training_parameters", "keras_layers", "image_groups"},
     {"hyperparameters", "data_parser", "augmentation", "calibration", "learner", "optimizers"},
     {"training_batches"},
@@ -18,10 +25,10 @@ LEVELS = (
     {"collection_folder", "collection_query", "generator_folder", "training_crew"},
     {"collection_training", "in_process_crew", "training_worker"},
     {"process_crew", "ray_crew"},
-    {"autosave", "image_generator", "trained_generators", "generated_files"},
+    {"autosave", "own_pictures", "image_generator", "trained_generators", "generated_files"},
     {"trainer_predictor"},
     {"terminal", "views"},
-    {"training_view", "gan_view"},
+    {"training_view", "gan_view", "download_view"},
     {"menu"},
     {"__init__"},
 )
@@ -54,7 +61,10 @@ NETWORKS = {
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 SOURCES = sorted(
     path
-    for folder in (ROOT, *(ROOT / name for name in ("data_formats", "evaluation", "gan")))
+    for folder in (
+        ROOT,
+        *(ROOT / name for name in ("data_formats", "downloads", "evaluation", "gan")),
+    )
     for path in folder.glob("*.py")
 )
 
@@ -119,7 +129,15 @@ def test_only_the_terminal_layer_prints(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     prints = any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
-    talkers = {"menu", "terminal", "training_view", "gan_view", *PROGRAMS, *TRAINING_PROGRAMS}
+    talkers = {
+        "menu",
+        "terminal",
+        "training_view",
+        "gan_view",
+        "download_view",
+        *PROGRAMS,
+        *TRAINING_PROGRAMS,
+    }
     assert not prints or module_of(path) in talkers
 
 

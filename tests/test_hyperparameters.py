@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import hyperparameters
 import network_layers
 from errors import HyperparameterError
 from hyperparameters import (
+    TrainingSetting,
     TrainingTask,
     identity,
     layer_from_dictionary,
@@ -118,7 +120,7 @@ def test_variant_0_has_the_published_number_of_parameters() -> None:
 
 def test_the_shipped_training_parameters_are_the_published_ones() -> None:
     read = read_training_parameters(ROOT / "model_training_parameters.txt")
-    assert read == (TrainingParameters("adam", 32, 10, 1, None, None),)
+    assert read == (TrainingSetting(TrainingParameters("adam", 32, 10, 1, None, None)),)
 
 
 # ------------------------------------------------------------------------- reading good files
@@ -156,14 +158,20 @@ def test_all_keys_of_training_parameters_are_read(tmp_path: Path) -> None:
         "early_stopping_patience": 3,
     }
     (read,) = read_training_parameters(written(tmp_path, f"# how\n{given_all} # so"))
-    assert read == TrainingParameters("adam", 32, 10, 0, 1.0, 3)
-    assert type(read.learning_rate) is float
+    assert read == TrainingSetting(TrainingParameters("adam", 32, 10, 0, 1.0, 3))
+    assert type(read.parameters.learning_rate) is float
 
 
-def test_a_list_of_dictionaries_has_parameters_for_each_variant(tmp_path: Path) -> None:
-    dictionaries = [GOOD_TRAINING | {"train_epochs": epochs} for epochs in (3, 4)]
+def test_a_list_of_dictionaries_is_read_with_the_variants_that_each_is_for(tmp_path: Path) -> None:
+    dictionaries = [
+        GOOD_TRAINING | {"train_epochs": 3},
+        {"variants": [4, 0]} | GOOD_TRAINING | {"train_epochs": 4},
+    ]
     read = read_training_parameters(written(tmp_path, f"# how\n{dictionaries}"))
-    assert read == (TrainingParameters("adam", 32, 3), TrainingParameters("adam", 32, 4))
+    assert read == (
+        TrainingSetting(TrainingParameters("adam", 32, 3)),
+        TrainingSetting(TrainingParameters("adam", 32, 4), (4, 0)),
+    )
 
 
 NEW_LAYERS = """[
@@ -495,11 +503,11 @@ def test_every_wrong_training_parameter_is_listed(tmp_path: Path) -> None:
         assert said in message
 
 
-def test_wrong_parameters_in_a_list_are_named_with_their_variant(tmp_path: Path) -> None:
+def test_wrong_parameters_in_a_list_are_named_with_their_place(tmp_path: Path) -> None:
     good, wrong = repr(GOOD_TRAINING), repr(GOOD_TRAINING | {"train_epochs": 0})
     message = refused_training(tmp_path, f"[\n{good},\n{wrong},\n3,\n{{'a':b}}]")
     places = [line.split(":")[0].strip() for line in message.splitlines()[1:]]
-    assert places == ["line 3, variant 1", "line 4, variant 2", "line 5, variant 3"]
+    assert places == ["line 3, dictionary 1", "line 4, dictionary 2", "line 5, dictionary 3"]
 
 
 # ------------------------------------------------------------------------- both files together
@@ -534,21 +542,43 @@ def test_one_dictionary_is_for_all_variants(tmp_path: Path) -> None:
         ]
 
 
-def test_a_list_of_dictionaries_trains_each_variant_its_own_way(tmp_path: Path) -> None:
-    tasks = tasks_of(tmp_path, [GOOD_TRAINING, GOOD_TRAINING | {"optimizer": "sgd"}])
+def test_each_variant_goes_with_each_dictionary_of_a_list(tmp_path: Path) -> None:
+    settings = [GOOD_TRAINING, GOOD_TRAINING | {"optimizer": "sgd"}]
+    tasks = tasks_of(tmp_path, settings)
     assert [(len(task.layers), task.parameters.optimizer) for task in tasks] == [
         (1, "adam"),
+        (1, "sgd"),
+        (2, "adam"),
         (2, "sgd"),
     ]
 
 
-@pytest.mark.parametrize("count", [3, 4])
-def test_a_list_that_has_not_one_dictionary_for_each_variant_is_refused(
-    tmp_path: Path, count: int
-) -> None:
-    message = refused_tasks(tmp_path, [GOOD_TRAINING] * count)
-    assert f"a list of {count} dictionaries" in message and "has 2 variants" in message
-    assert "training.txt" in message and "variants.txt" in message
+def test_a_dictionary_can_be_for_some_variants(tmp_path: Path) -> None:
+    settings = [
+        GOOD_TRAINING | {"variants": [1]},
+        GOOD_TRAINING | {"optimizer": "sgd", "variants": [0]},
+        GOOD_TRAINING | {"optimizer": "nadam", "variants": (1, 0)},
+    ]
+    tasks = tasks_of(tmp_path, settings)
+    assert [(len(task.layers), task.parameters.optimizer) for task in tasks] == [
+        (1, "sgd"),
+        (1, "nadam"),
+        (2, "adam"),
+        (2, "nadam"),
+    ]
+    # Which others are trained so makes no entry another one.
+    assert tasks[2].identity == tasks_of(tmp_path, GOOD_TRAINING)[1].identity
+
+
+@pytest.mark.parametrize("variants", [[], [0, 0], [-1], [True], ["0"], 0, None, [0.0], [[0]]])
+def test_what_are_no_numbers_of_variants_is_quoted(tmp_path: Path, variants: Any) -> None:
+    message = refused_tasks(tmp_path, [GOOD_TRAINING, GOOD_TRAINING | {"variants": variants}])
+    assert f"dictionary 1: 'variants' is {variants!r}, but must be a list of different" in message
+
+
+def test_a_variant_that_is_not_there_is_named(tmp_path: Path) -> None:
+    message = refused_tasks(tmp_path, GOOD_TRAINING | {"variants": [0, 2]})
+    assert re.search(r"training.txt has 2 among its 'variants', but .*variants.txt is 1$", message)
 
 
 def test_problems_of_both_files_are_named_at_once(tmp_path: Path) -> None:
@@ -557,8 +587,8 @@ def test_problems_of_both_files_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_a_teacher_that_is_a_variant_is_known_by_its_identity(tmp_path: Path) -> None:
-    taught = GOOD_TRAINING | {"distillation": {"teacher": 0, "weight": 0.25}}
-    first, second = tasks_of(tmp_path, [GOOD_TRAINING, taught])
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0, "weight": 0.25}, "variants": [1]}
+    first, second = tasks_of(tmp_path, [GOOD_TRAINING | {"variants": [0]}, taught])
     assert second.parameters.distillation == Distillation(first.identity, 0.25)
 
 
@@ -571,11 +601,20 @@ def test_a_teacher_that_is_an_identity_stays_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "teacher"), [(0, 0), (0, 1), (1, 1), (1, 7)])
 def test_a_teacher_must_come_before_its_variant(tmp_path: Path, number: int, teacher: int) -> None:
-    parameters = [GOOD_TRAINING, GOOD_TRAINING]
-    parameters[number] = GOOD_TRAINING | {"distillation": {"teacher": teacher}}
-    message = refused_tasks(tmp_path, parameters)
+    settings = [GOOD_TRAINING | {"variants": [0]}, GOOD_TRAINING | {"variants": [1]}]
+    settings[number] |= {"distillation": {"teacher": teacher}}
+    message = refused_tasks(tmp_path, settings)
     assert f"the teacher of variant {number} is variant {teacher}, but must come" in message
     assert "training.txt" in message
+
+
+def test_a_teacher_that_is_trained_in_several_ways_is_to_be_named_by_its_identity(
+    tmp_path: Path,
+) -> None:
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0}, "variants": [1]}
+    other = GOOD_TRAINING | {"optimizer": "sgd"}
+    message = refused_tasks(tmp_path, [GOOD_TRAINING, other, taught])
+    assert "variant 0, which is trained in 2 ways; name one of them by its identity" in message
 
 
 @pytest.mark.parametrize("read", [read_model_hyperparameters, read_training_parameters])
@@ -736,7 +775,7 @@ def either_error_or_result(path: Path) -> None:
                 assert str(path) in str(error)
                 continue
             if read is read_training_parameters:
-                assert all(parameters.train_epochs >= 1 for parameters in result)
+                assert all(setting.parameters.train_epochs >= 1 for setting in result)
             else:
                 assert all(network_layers.variant_problems(layers) is None for layers in result)
 
@@ -758,7 +797,7 @@ def test_any_bytes_are_a_good_file_or_a_problem(tmp_path: Path, content: bytes) 
 
 GOOD_TEXTS = (
     NEW_LAYERS,
-    repr([GOOD_TRAINING, GOOD_TRAINING | {"distillation": {"teacher": 0}}]),
+    repr([GOOD_TRAINING, GOOD_TRAINING | {"distillation": {"teacher": 0}, "variants": [1]}]),
     "# c\n[[{'type':'conv2d','filters':3,'kernel_size':(3,3),'activation':'relu'},"
     "{'type':'dropout','dropout_ratio':0.5},{'type':'flatten'}],\n[{'type':'flatten'},"
     "{'type':'dense','dense_layer_size':3}]]",

@@ -25,7 +25,7 @@ HYPERPARAMETERS = "Path of the hyperparameter file"
 TRAINING_PARAMETERS = "Path of the training-parameter file"
 PREVIOUS = "Use the previous one"
 RETRAIN = "Train again what is trained already? (Y/N):"
-GENERATOR = "Generator (basic, keras, keras_adversarial, conditional):"
+GENERATOR = "Generator (basic, keras, keras_adversarial, conditional, file):"
 
 
 @pytest.fixture

@@ -1,0 +1,141 @@
+"""The shipped networks: what each reads of the file's own test rows, how large and how quick it is.
+
+    python benchmarks/shipped.py emnist-47.mat --json benchmarks/results/shipped.json
+
+Networks of `model/` read the letters, those of `model/with_digits/` all characters. Reading one
+character is timed on one thread, as the median of some readings, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.recording import record  # noqa: E402
+
+FOLDERS = {"letters": ROOT / "model", "with digits": ROOT / "model" / "with_digits"}
+TIMED_READINGS = 101
+
+
+def measure(dataset: Path, kind: str) -> list[dict[str, Any]]:
+    """Read the test rows with every network of a folder.
+
+    Args:
+        dataset: with test rows of its own.
+        kind: one of `FOLDERS`.
+
+    Returns:
+        For each network its identity, weights, bytes on disk, accuracies 0 to 1 with the standard
+        error of the one on test images, number of these, and milliseconds to read one image.
+    """
+    import cnn_model
+    import data_parser
+    import network_layers
+    from collection_folder import load_collection
+    from evaluation.recognition import score
+    from model_collection import network_of
+
+    data_set = data_parser.open_data_set(
+        dataset, keep_digits=kind == "with digits", file_split=True
+    )
+    images, labels = data_set.subset("test")
+    found = []
+    entries = load_collection(FOLDERS[kind]).entries
+    for entry, file in zip(entries, _weights_files(FOLDERS[kind]), strict=True):
+        network = network_of(entry, len(data_set.classes))
+        accuracy = score(cnn_model.predict(network, images), labels).accuracy
+        milliseconds = []
+        for row in range(TIMED_READINGS):
+            started = time.perf_counter()
+            cnn_model.predict(network, images[row : row + 1])
+            milliseconds.append(1000 * (time.perf_counter() - started))
+        found.append(
+            {
+                "identity": entry.identity,
+                "weights": network_layers.parameter_count(entry.layers, len(data_set.classes)),
+                "bytes": file.stat().st_size,
+                "validation": entry.validation.accuracy,
+                "test": accuracy,
+                "standard_error": math.sqrt(accuracy * (1 - accuracy) / len(labels)),
+                "test_images": len(labels),
+                "milliseconds_to_read_one": statistics.median(milliseconds[1:]),
+                "seconds_of_training": entry.seconds,
+            }
+        )
+    return found
+
+
+def _weights_files(folder: Path) -> list[Path]:
+    """The files with the entries' weights, in their order."""
+    entries = json.loads((folder / "collection.json").read_text(encoding="utf-8"))["entries"]
+    return [folder / entry["weights"]["file"] for entry in entries]
+
+
+def main() -> None:
+    """Run the benchmark, print its table, record it and draw it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path, help="PNG file")
+    parser.add_argument("--only", choices=FOLDERS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(measure(options.dataset, options.only)))
+        return
+    results = {kind: _in_a_process(kind, options.dataset) for kind in FOLDERS}
+    print("| characters | network | weights | bytes | validation | test | reading one |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    for kind, networks in results.items():
+        for number, found in enumerate(networks):
+            print(
+                f"| {kind} | {number} | {found['weights']:,} | {found['bytes']:,} "
+                f"| {found['validation']:.2%} "
+                f"| {found['test']:.2%} ± {found['standard_error']:.2%} "
+                f"| {found['milliseconds_to_read_one']:.1f} ms |"
+            )
+    if options.json:
+        record(options.json, {"dataset": options.dataset.name, "results": results})
+    if options.plot:
+        _plot(results, options.plot)
+
+
+def _plot(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    from evaluation.plots import plot_networks
+
+    groups = {
+        f"{kind}, {networks[0]['test_images']:,} test images": [
+            (str(number), one["weights"], one["test"], one["standard_error"])
+            for number, one in enumerate(networks)
+        ]
+        for kind, networks in results.items()
+    }
+    plot_networks(groups, "The shipped networks; bars: one standard error", path)
+
+
+def _in_a_process(kind: str, dataset: Path) -> list[dict[str, Any]]:
+    one_thread = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [sys.executable, __file__, str(dataset), "--only", kind],
+        env=os.environ | one_thread,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Reader of one picture's file: PNG, JPEG, TIFF, BMP, GIF or WebP, of any depth, as grey values."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data_formats.problems import one_line
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
+MOST_PIXELS = 50_000_000  # of one picture
+
+_PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
+_WITH_SIDES = frozenset({"JPEG", "TIFF", "WEBP"})
+
+Grey = npt.NDArray[Any]
+
+
+class Unreadable(Exception):
+    """Why one picture cannot be read."""
+
+
+def read_grey(data: bytes) -> Grey:
+    """The grey values of a picture's file.
+
+    Args:
+        data: Of a PNG, JPEG, TIFF, BMP, GIF or WebP file.
+
+    Returns:
+        Numbers (H, W): uint8, or, of deeper pictures, of another type and range. Paper that is
+        transparent is white or black, whichever is unlike the ink.
+
+    Raises:
+        Unreadable: It is no such picture, too large or damaged.
+    """
+    try:
+        return _grey(data)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises nearly anything on damaged pictures
+        reason = str(error) or type(error).__name__
+        if reason.startswith("cannot identify image file"):
+            reason = "it is no PNG, JPEG, TIFF, BMP, GIF or WebP picture, or damaged"
+        raise Unreadable(one_line(reason)) from error
+
+
+def _grey(data: bytes) -> Grey:
+    """The grey values (H, W) of a picture's file, uint8 or, of deeper ones, other numbers."""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            raise Unreadable(
+                f"it has {picture.width} x {picture.height} pixels, more than {MOST_PIXELS:,}"
+            )
+        picture.load()
+        # photographs say which side is up
+        upright = ImageOps.exif_transpose(picture) if picture.format in _WITH_SIDES else picture
+        if upright.mode[0] in "IF":
+            grey = np.asarray(upright)
+            if not np.isfinite(grey).all():  # only TIFF can hold such
+                raise Unreadable("some of its pixels are no finite numbers")
+            return grey
+        if upright.has_transparency_data:
+            return _on_paper(upright)
+        return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
+
+
+def _on_paper(picture: Image.Image) -> Grey:
+    """The grey values (H, W) of a picture that is transparent where its paper is."""
+    bands = np.asarray(picture.convert("RGBA").convert("LA"), np.float32)
+    grey, cover = bands[..., 0], bands[..., 1] / 255
+    there = grey[cover > 0.5]
+    if len(there) > grey.size / 2 and np.ptp(there) > 127:  # paper that ends before the picture
+        paper = float(np.median(there))
+    else:
+        paper = 255.0 if (grey * cover).sum() <= 127.5 * cover.sum() else 0.0
+    on_paper = (grey * cover + paper * (1 - cover)).round()
+    return on_paper.astype(np.uint8)
+
+
+def eight_bits(grey: Grey) -> npt.NDArray[np.uint8]:
+    """Grey values (H, W) of any depth as uint8."""
+    if grey.dtype == np.uint8:
+        return grey
+    if grey.dtype.kind == "u":
+        return (grey >> 8 * (grey.dtype.itemsize - 1)).astype(np.uint8)
+    reals = grey.astype(np.float64)
+    spread = reals.max() / 2 - reals.min() / 2  # halves, which cannot overflow
+    scaled = (reals / 2 - reals.min() / 2) / (spread or 1) * 255
+    return np.asarray(scaled.round(), np.uint8)

@@ -1,0 +1,304 @@
+"""Any picture of one character as an image like EMNIST's: 28x28, ink 255 on paper 0.
+
+EMNIST's images were made of black and white scans (Cohen et al. 2017): blurred, cropped to the
+ink, put in the middle of a square with a margin, reduced to 28x28 and scaled to 0..255. Here the
+same is done to pictures of any size, with paper that is not quite even, dark ink on light or the
+other way round; and strokes too thin to survive the reduction are thickened first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+IMAGE_SIZE = 28
+INK_SIZE = 22  # longer side of the ink at half its height: the median of EMNIST's images
+# Strokes of EMNIST, as twice the area over the perimeter, are 1.9 to 4.6 pixels wide (5th and
+# 95th of a hundred), 2.5 at the lower quartile, 3.0 in the middle.
+THINNEST_STROKE = 2.2
+EDGE_BLUR = 0.4  # standard deviation in pixels of 28; EMNIST blurred by 1 pixel of about 3
+
+_MOST_SIDE = 640  # larger pictures are reduced before anything else
+_LEAST_INK_SIZE = 3 * INK_SIZE  # smaller ink is enlarged before it is cut out
+_GRID = 24  # cells across, in which the light on the paper is fitted
+_FIT_ROUNDS = 15
+_BETTER = 0.6  # by what light that changes must at least lower the differences from even paper
+_EVEN = 1e-3  # paper differing by less, from 0 to 1, is lit evenly
+_LOUD = 0.02  # from so much noise, from 0 to 1, a picture is smoothed
+_SMOOTHING = 1 / 300  # standard deviation as a share of the longer side
+_LEAST_SMOOTHING = 0.5
+_NOISE = 4.5  # deviations of paper from which a pixel may be ink
+_INK = 5.5  # deviations of paper that ink has on average, or it is none
+_DARKEST_PAPER = 0.2  # as a share of the lightest, where contrast is evened out
+_PEN_DOT = 0.3  # area of the smallest dot, as a share of the square of the stroke's width
+_SPECK = 4e-5  # area of the largest speck, as a share of the picture
+_BLACK, _WHITE = 31, 224  # up to and from here, grey is as good as black or white
+
+_Reals = npt.NDArray[np.float32]
+_Mask = npt.NDArray[np.bool_]
+_Bytes = npt.NDArray[np.uint8]
+
+
+def prepared(picture: npt.NDArray[Any]) -> _Bytes:
+    """Make an image like EMNIST's of a picture of one character.
+
+    What the border and most of the picture are is paper, and the light on it may change smoothly.
+    Ink is found by a threshold halfway between paper and ink (Ridler and Calvard 1978), and specks
+    smaller than the pen's own dot are passed over. The rest is as in EMNIST (Cohen et al. 2017),
+    but that strokes thinner than EMNIST's are thickened.
+
+    Args:
+        picture: Grey values (H, W), uint8, or of any other type and range of real numbers; no side
+            is empty.
+
+    Returns:
+        uint8 (28, 28), ink up to 255 on paper 0, the ink in the middle; all 0 where the picture is
+        one flat grey or shows nothing but noise.
+
+    Raises:
+        ValueError: The picture is not two-dimensional, is empty, or holds infinity or NaN.
+    """
+    strength, noise = _ink_strength(_bounded(picture))
+    threshold = _threshold(strength, noise)
+    if threshold <= 0:
+        return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    return _rendered(_cut_out(_without_specks(strength, threshold), threshold))
+
+
+def is_prepared(pictures: Sequence[npt.NDArray[Any]] | npt.NDArray[Any]) -> bool:
+    """Tell whether pictures already are what sets like MNIST hold.
+
+    That is: each 28x28 with eight bits, and as a whole in strong black and white, be the paper
+    black or white.
+
+    Args:
+        pictures: Pictures of any shapes and types, or an array (N, H, W).
+
+    Returns:
+        Whether they are. False for none.
+    """
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    if not len(pictures) or any(p.shape != size or p.dtype != np.uint8 for p in pictures):
+        return False
+    stack = np.asarray(pictures)
+    border = stack[:, _border(size)]
+    extreme = np.mean((border <= _BLACK) | (border >= _WHITE))
+    contrasts = stack.max(axis=(1, 2)).astype(int) - stack.min(axis=(1, 2))
+    return bool(extreme > 0.5 and np.median(contrasts) > (_WHITE - _BLACK) / 2)
+
+
+def on_black(pictures: npt.NDArray[np.uint8]) -> _Bytes:
+    """Bring a whole set of prepared pictures to light ink on black paper.
+
+    It is decided once for all, since a bold letter may have more ink than paper.
+
+    Args:
+        pictures: uint8 (N, 28, 28), all of them with the same polarity.
+
+    Returns:
+        The same, or turned from black and white to white and black: uint8 (N, 28, 28).
+    """
+    if not pictures.size:
+        return pictures
+    border = pictures[:, _border(pictures.shape[1:])].mean()
+    return 255 - pictures if (border + pictures.mean()) / 2 > 127.5 else pictures
+
+
+def _border(shape: tuple[int, ...]) -> _Mask:
+    """Which pixels (H, W) of a picture lie at its edge."""
+    border = np.ones(shape, np.bool_)
+    border[1:-1, 1:-1] = False
+    return border
+
+
+def _bounded(picture: npt.NDArray[Any]) -> _Reals:
+    """A picture as real numbers from 0 to 1, large ones reduced."""
+    if picture.ndim != 2 or not picture.size:
+        raise ValueError(f"a picture has the shape {picture.shape}, not (height, width)")
+    if picture.dtype != np.uint8:
+        if not np.isfinite(picture).all():
+            raise ValueError("a picture holds values that are no finite numbers")
+        # before the reduction, where large numbers would lose their differences
+        picture = _from_0_to_1(picture.astype(np.float64))
+    factor = -(-max(picture.shape) // _MOST_SIDE)
+    if factor > 1:
+        height, width = picture.shape
+        factors = (min(factor, width), min(factor, height))
+        picture = np.asarray(Image.fromarray(np.ascontiguousarray(picture)).reduce(factors))
+    return _from_0_to_1(picture.astype(np.float32))
+
+
+def _from_0_to_1(picture: npt.NDArray[Any]) -> _Reals:
+    scale = picture.max() / 2 - picture.min() / 2  # halves, which cannot overflow
+    if not scale > 0:
+        return np.zeros(picture.shape, np.float32)
+    return np.asarray((picture / 2 - picture.min() / 2) / scale, np.float32)
+
+
+def _ink_strength(picture: _Reals) -> tuple[_Reals, float]:
+    """How far each pixel is from the paper towards ink (H, W), and the deviation of paper's own."""
+    unlike = _unlike_paper(picture)
+    noise = _noise(unlike)
+    if noise > _LOUD:
+        spread = max(_SMOOTHING * max(picture.shape), _LEAST_SMOOTHING)
+        unlike = ndimage.gaussian_filter(unlike, spread)
+        noise = _noise(unlike)
+    return np.maximum(unlike, 0), noise
+
+
+def _unlike_paper(picture: _Reals) -> _Reals:
+    """The difference of each pixel (H, W) from paper, above 0 for ink."""
+    paper = _paper(picture)
+    unlike = picture - paper
+    if np.sum(unlike * unlike * unlike, dtype=np.float64) > 0:
+        return unlike
+    # Where there is less light, ink and paper are nearer to each other in the same proportion.
+    lightest = max(float(paper.max()), _EVEN)
+    light = np.maximum(paper, _DARKEST_PAPER * lightest)
+    return np.asarray(-unlike * (lightest / light))
+
+
+def _noise(unlike: _Reals) -> float:
+    """The standard deviation of paper, told from what is even less like ink than paper is."""
+    place = int(0.16 * unlike.size)  # normal values are one deviation below the mean there
+    return max(-float(np.partition(unlike, place, axis=None)[place]), 0)
+
+
+def _paper(picture: _Reals) -> _Reals:
+    """What the picture would be without ink, (H, W): one grey, or light that changes smoothly.
+
+    Either has the least sum of absolute differences, which ink on less than half of the picture
+    hardly moves. The border counts as much as all the rest.
+    """
+    rows, columns = (min(extent, _GRID) for extent in picture.shape)
+    box = Image.Resampling.BOX
+    cells = np.asarray(Image.fromarray(picture).resize((columns, rows), box), np.float64)
+    border = _border((rows, columns))
+    share = np.where(border, max(rows * columns / border.sum() - 1, 1), 1)
+    order = np.argsort(cells, axis=None)
+    middle = np.searchsorted(np.cumsum(share.ravel()[order]), share.sum() / 2)
+    even = float(cells.ravel()[order[middle]])
+    unlike = np.abs(cells - even)
+    if share[unlike < _EVEN].sum() < share.sum() / 2:
+        surface = _surface(cells, share)
+        fitted = _powers(rows) @ surface @ _powers(columns).T
+        # A letter that fills the picture can be bent to, too, but not so closely as light.
+        if np.sum(share * np.abs(cells - fitted)) < _BETTER * np.sum(share * unlike):
+            height, width = picture.shape
+            return (_powers(height) @ surface @ _powers(width).T).astype(np.float32)
+    return np.full(picture.shape, even, np.float32)
+
+
+def _surface(
+    cells: npt.NDArray[np.float64], share: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Coefficients (3, 3) of the surface of the second degree that is nearest to cells (h, w)."""
+    down, across = (_powers(extent) for extent in cells.shape)
+    kinds = [(i, j) for i in range(3) for j in range(3 - i)]
+    terms = np.stack([np.outer(down[:, i], across[:, j]).ravel() for i, j in kinds], axis=1)
+    values, weights = cells.ravel(), share.ravel()
+    ridge = 1e-6 * share.sum() * np.eye(len(kinds))  # for pictures of one or two rows or columns
+    for _ in range(_FIT_ROUNDS):  # least squares, weighed until they are least absolutes
+        weighted = terms.T * weights
+        fitted = np.linalg.solve(weighted @ terms + ridge * weights.mean(), weighted @ values)
+        weights = share.ravel() / (np.abs(terms @ fitted - values) + _EVEN)
+    surface = np.zeros((3, 3))
+    surface[tuple(np.transpose(kinds))] = fitted
+    return surface
+
+
+def _powers(count: int) -> npt.NDArray[np.float64]:
+    """1, x and x squared (count, 3) in the middles of cells from -1 to 1."""
+    middles = (2 * np.arange(count) + 1) / count - 1
+    return middles[:, None] ** np.arange(3)
+
+
+def _threshold(strength: _Reals, noise: float) -> float:
+    """The strength halfway between paper, at 0, and the mean of ink; 0 where there is no ink."""
+    ordered = np.sort(strength, axis=None)
+    least, threshold = _NOISE * noise, math.inf
+    lower = float(ordered[-1]) / 2
+    while lower < threshold:  # it falls, or ends
+        threshold = lower
+        ink = ordered[np.searchsorted(ordered, threshold, side="right") :]
+        strongest = float(ink.mean()) if len(ink) else 0.0
+        lower = max(strongest / 2, least)
+    return threshold if strongest > _INK * noise and strongest > _EVEN else 0.0
+
+
+def _without_specks(strength: _Reals, threshold: float) -> _Reals:
+    """The strength (H, W), 0 where ink is too small to be a dot of the pen."""
+    labels, count = ndimage.label(strength > threshold, np.ones((3, 3)))
+    if count < 2:
+        return strength
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    width = _stroke_width(labels == areas.argmax())
+    speck = areas < max(_PEN_DOT * width**2, _SPECK * strength.size)
+    speck[areas.argmax()] = False
+    speck[0] = False
+    return np.where(speck[labels], 0, strength)
+
+
+def _stroke_width(ink: _Mask) -> float:
+    """Twice the area of the ink over its perimeter, in pixels."""
+    count = np.count_nonzero
+    sides = count(ink[1:] != ink[:-1]) + count(ink[:, 1:] != ink[:, :-1])
+    sides += count(ink[0]) + count(ink[-1]) + count(ink[:, 0]) + count(ink[:, -1])
+    # The sides of pixels along a line of any direction are longer than it by 4/pi on average.
+    return 2 * count(ink) / (sides * math.pi / 4)
+
+
+def _cut_out(strength: _Reals, threshold: float) -> _Mask:
+    """The ink (h, w) without the paper around it, enlarged where it is small."""
+    ink = strength > threshold
+    rows, columns = _box(ink)
+    side = max(rows.stop - rows.start, columns.stop - columns.start)
+    if side >= _LEAST_INK_SIZE:
+        return ink[rows, columns]
+    # Greys tell where between two pixels an edge runs; those of paper around the box, too.
+    around = np.zeros((rows.stop - rows.start + 2, columns.stop - columns.start + 2), np.float32)
+    top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
+    greys = strength[top : rows.stop + 1, left : columns.stop + 1]
+    row, column = top - rows.start + 1, left - columns.start + 1
+    around[row : row + greys.shape[0], column : column + greys.shape[1]] = greys
+    np.minimum(around, 2 * threshold, out=around)
+    scale = _LEAST_INK_SIZE / side
+    size = (math.ceil(around.shape[1] * scale), math.ceil(around.shape[0] * scale))
+    large = np.asarray(Image.fromarray(around).resize(size, Image.Resampling.BICUBIC))
+    ink = large > min(threshold, float(large.max()) / 2)
+    return ink[_box(ink)]
+
+
+def _box(ink: _Mask) -> tuple[slice, slice]:
+    """The rows and columns from the first ink to the last."""
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _rendered(ink: _Mask) -> _Bytes:
+    """Thicken ink (h, w) where its strokes are thin, and reduce it to 28x28."""
+    side, width = max(ink.shape), _stroke_width(ink)
+    # Thickening enlarges the box, too, which is then reduced by more.
+    growth = (THINNEST_STROKE * side - INK_SIZE * width) / (2 * (INK_SIZE - THINNEST_STROKE))
+    growth = max(growth, 0)
+    pixel = (side + 2 * growth) / INK_SIZE  # of the 28, in pixels of the ink
+    square = 2 * math.ceil(IMAGE_SIZE * pixel / 2 + 1)
+    top, left = ((square - extent) // 2 for extent in ink.shape)
+    padded = np.zeros((square, square), np.bool_)
+    padded[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    if growth > 0:
+        padded = ndimage.distance_transform_edt(~padded) <= growth + 0.5
+    blurred = ndimage.gaussian_filter(padded.astype(np.float32), EDGE_BLUR * pixel, truncate=3)
+    down, across, half = top + ink.shape[0] / 2, left + ink.shape[1] / 2, IMAGE_SIZE * pixel / 2
+    box = (across - half, down - half, across + half, down + half)
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    small = Image.fromarray(blurred).resize(size, Image.Resampling.BICUBIC, box)
+    grey = np.clip(np.asarray(small), 0, None)
+    return np.asarray((255 * grey / grey.max()).round(), np.uint8)

@@ -1,0 +1,203 @@
+"""A user's own pictures: scans or photos of one character, made ready for a network, and read.
+
+One picture is shown with what it was taken for; those of a folder become lines of a CSV file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data_formats.image_folder import MOST_OTHERS, MOST_OTHERS_A_PICTURE
+from data_formats.picture import SUFFIXES, Unreadable, read_grey
+from data_formats.problems import one_line, shown
+from data_formats.replacing import replacing
+from errors import DataError
+from evaluation.recognition import Likely, ranked
+from image_preparation import is_prepared, on_black, prepared
+
+MOST_BYTES = 2**28  # of one picture
+MOST_PICTURES = 100_000  # of a folder
+LIKELIEST_WRITTEN = 3
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class PictureReading:
+    """What became of one picture.
+
+    Attributes:
+        path: the file.
+        expected: the class that the picture's folder names, or None where it names none.
+        image: uint8 (28, 28), what the network got to see; None where it could not be read.
+        likeliest: all classes, likeliest first; empty where it could not be read.
+        problem: why it could not be read; empty where it could.
+    """
+
+    path: Path
+    expected: str | None
+    image: Image | None
+    likeliest: tuple[Likely, ...]
+    problem: str
+
+
+def read_picture(path: Path) -> Image:
+    """Make a 28x28 image of a picture of one character.
+
+    Args:
+        path: a picture file of any size and polarity.
+
+    Returns:
+        uint8 (28, 28), ink 255 on paper 0.
+
+    Raises:
+        DataError: it cannot be read, or shows no ink.
+    """
+    try:
+        if not path.is_file():  # a pipe would block, a device never end
+            raise DataError(f"{shown(path)}: there is no such file; give the path of a picture")
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = one_line(getattr(error, "strerror", None) or str(error))
+        raise DataError(f"{shown(path)}: cannot be read: {reason}") from error
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{shown(path)}: has more than {MOST_BYTES:,} bytes, too many")
+    try:
+        image = _prepared(read_grey(data))
+    except Unreadable as error:
+        raise DataError(f"{shown(path)}: is no picture that can be read: {error}") from error
+    if not image.any():
+        raise DataError(f"{shown(path)}: no ink is found; it should show one character on paper")
+    return image
+
+
+def _prepared(grey: npt.NDArray[Any]) -> Image:
+    """A picture as an image; one that is as MNIST's are stays as it is."""
+    return on_black(grey[np.newaxis])[0] if is_prepared([grey]) else prepared(grey)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Find the picture files in a folder and in the folders in it, in the order of their names.
+
+    Raises:
+        DataError: there are none, or too many.
+    """
+    found = sorted(_pictures(folder), key=lambda path: str(path.relative_to(folder)))
+    if not found:
+        endings = ", ".join(sorted(SUFFIXES))
+        raise DataError(
+            f"{shown(folder)}: there are no pictures in it, files that end in {endings}"
+        )
+    if len(found) > MOST_PICTURES:
+        raise DataError(f"{shown(folder)}: there are more than {MOST_PICTURES:,} pictures in it")
+    return found
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    def say(error: OSError) -> None:
+        reason = one_line(error.strerror or str(error))
+        raise DataError(f"{shown(Path(error.filename or folder))}: cannot be read: {reason}")
+
+    pictures = others = 0
+    for parent, folders, files in os.walk(folder, onerror=say):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        others += len(folders)
+        for name in sorted(files):
+            path = Path(parent, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
+                yield path
+                pictures += 1
+            else:
+                others += 1
+            if pictures > MOST_PICTURES:
+                return
+        if others > MOST_OTHERS and others > MOST_OTHERS_A_PICTURE * pictures:
+            raise DataError(
+                f"{shown(folder)}: most of it are other files ({others:,} before there are "
+                f"{pictures + 1:,} pictures); give a folder of pictures"
+            )
+
+
+def expected_class(path: Path, classes: Sequence[str]) -> str | None:
+    """The class that the name of a picture's folder names, or None."""
+    name = unicodedata.normalize("NFC", path.absolute().parent.name)
+    return name if name in classes else None
+
+
+def read_all(
+    paths: Sequence[Path],
+    classes: Sequence[str],
+    probabilities_of: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.floating]],
+) -> list[PictureReading]:
+    """Read pictures, those that cannot be read too.
+
+    Args:
+        paths: picture files.
+        classes: the C characters.
+        probabilities_of: from uint8 (N, 28, 28) to (N, C), each row summing to 1.
+    """
+    images: list[Image] = []
+    problems: dict[Path, str] = {}
+    for path in paths:
+        try:
+            images.append(read_picture(path))
+        except DataError as error:
+            problems[path] = str(error).removeprefix(f"{shown(path)}: ")
+    rows = iter(probabilities_of(np.stack(images)) if images else ())
+    readings = []
+    for path, image in _with_images(paths, images, problems):
+        likeliest = ranked(next(rows), classes) if image is not None else ()
+        expected = expected_class(path, classes)
+        readings.append(PictureReading(path, expected, image, likeliest, problems.get(path, "")))
+    return readings
+
+
+def _with_images(
+    paths: Sequence[Path], images: Sequence[Image], problems: dict[Path, str]
+) -> Iterator[tuple[Path, Image | None]]:
+    waiting = iter(images)
+    for path in paths:
+        yield path, None if path in problems else next(waiting)
+
+
+def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path) -> None:
+    """Write readings as CSV, a line a picture.
+
+    Args:
+        readings: of pictures in `folder`.
+        folder: file names are written as they lie in it.
+        path: the file; one that is there is replaced.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    places = [f"{place}{what}" for place in ("", "second_", "third_") for what in _COLUMNS]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["file", "expected", *places, "problem"])
+    for reading in readings:
+        likeliest = [
+            cell
+            for likely in reading.likeliest[:LIKELIEST_WRITTEN]
+            for cell in (likely.character, f"{likely.probability:.4f}")
+        ]
+        likeliest += [""] * (len(places) - len(likeliest))
+        name = reading.path.relative_to(folder).as_posix()
+        writer.writerow([name, reading.expected or "", *likeliest, reading.problem])
+    with replacing(path) as file:
+        # The mark at the start lets spreadsheets know that the text is UTF-8.
+        file.write(text.getvalue().encode("utf-8-sig", "replace"))
+
+
+_COLUMNS = ("read_as", "probability")

@@ -1,0 +1,265 @@
+"""Tests of making images like EMNIST's of pictures of one character."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image, ImageDraw, ImageFilter
+
+import data_parser
+from image_preparation import INK_SIZE, THINNEST_STROKE, is_prepared, on_black, prepared
+
+LETTERS: dict[str, list[list[tuple[float, float]]]] = {
+    "H": [[(0, 0), (0, 1)], [(1, 0), (1, 1)], [(0, 0.5), (1, 0.5)]],
+    "L": [[(0.2, 0), (0.2, 1), (0.8, 1)]],
+    "T": [[(0, 0), (1, 0)], [(0.5, 0), (0.5, 1)]],
+    "i": [[(0.5, 0.3), (0.5, 1)], [(0.5, 0), (0.5, 0)]],
+}
+
+
+def pen(
+    letter: str = "H",
+    width: int = 8,
+    *,
+    size: tuple[int, int] = (300, 225),
+    height: int = 140,
+    place: tuple[int, int] = (60, 40),
+) -> np.ndarray:
+    """A letter drawn with a round pen, black on white: uint8 of `size`, which is width, height."""
+    picture = Image.new("L", size, 255)
+    draw = ImageDraw.Draw(picture)
+    for stroke in LETTERS[letter]:
+        points = [(place[0] + height * x, place[1] + height * y) for x, y in stroke]
+        draw.line(points, fill=0, width=width, joint="curve")
+        for x, y in points:
+            draw.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], fill=0)
+    return np.asarray(picture)
+
+
+def photograph(
+    picture: np.ndarray, *, darkest: float = 0.45, noise: float = 6, seed: int = 0
+) -> np.ndarray:
+    """What a camera makes of a picture: light from one side, grey ink, soft edges, noise."""
+    random = np.random.default_rng(seed)
+    soft = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(1.2))) / 255
+    down, across = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    light = darkest + (1 - darkest) * (down / len(down) + across / across.shape[1]) / 2
+    noisy = 255 * (0.2 + 0.7 * soft) * light + random.normal(0, noise, picture.shape)
+    return np.asarray(noisy.clip(0, 255), np.uint8)
+
+
+def difference(image: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(image.astype(int) - other).mean())
+
+
+def box(image: np.ndarray) -> tuple[int, int, int, int]:
+    """The first and the last row and column of ink."""
+    rows, columns = np.flatnonzero((image > 127).any(1)), np.flatnonzero((image > 127).any(0))
+    return rows[0], rows[-1], columns[0], columns[-1]
+
+
+def stroke_width(image: np.ndarray) -> float:
+    """Twice the area over the perimeter, of the image enlarged four times."""
+    large = Image.fromarray(image).resize((112, 112), Image.Resampling.BILINEAR)
+    ink = np.pad(np.asarray(large) > 127, 1)
+    sides = (ink[1:] != ink[:-1]).sum() + (ink[:, 1:] != ink[:, :-1]).sum()
+    return float(2 * ink.sum() / (sides * np.pi / 4) / 4)
+
+
+def test_ink_is_white_on_black_in_the_middle_with_a_margin() -> None:
+    image = prepared(pen("H"))
+    assert image.shape == (28, 28) and image.dtype == np.uint8
+    assert image.max() == 255
+    assert not np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).any()
+    top, bottom, left, right = box(image)
+    assert abs(top - (27 - bottom)) <= 1 and abs(left - (27 - right)) <= 1
+    assert abs(bottom - top + 1 - INK_SIZE) <= 1
+
+
+def test_the_proportions_of_a_letter_are_kept() -> None:
+    top, bottom, left, right = box(prepared(pen("L", 10)))
+    assert (right - left + 1) / (bottom - top + 1) == pytest.approx(0.65, abs=0.08)
+
+
+@pytest.mark.parametrize("place", [(5, 5), (150, 80), (60, 10)])
+def test_where_a_letter_stands_does_not_matter(place: tuple[int, int]) -> None:
+    assert difference(prepared(pen(place=place)), prepared(pen())) < 2
+
+
+@pytest.mark.parametrize("height", [40, 80, 200])
+def test_how_large_a_letter_is_does_not_matter(height: int) -> None:
+    small = prepared(pen("T", height // 10, height=height, place=(20, 10)))
+    assert difference(small, prepared(pen("T", 14))) < 8
+
+
+def test_light_ink_on_dark_comes_out_as_dark_ink_on_light() -> None:
+    assert difference(prepared(255 - pen()), prepared(pen())) < 1
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(250, 180), (90, 20), (30, 200), (1, 0), (254, 255)])
+def test_how_light_paper_and_ink_are_does_not_matter(paper: int, ink: int) -> None:
+    grey = np.where(pen() > 127, paper, ink).astype(np.uint8)
+    assert np.array_equal(prepared(grey), prepared(pen()))
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint16, np.int32, np.float32, np.float64])
+def test_any_type_of_number_is_read(dtype: type) -> None:
+    assert np.array_equal(prepared((pen() > 127).astype(dtype)), prepared(pen()))
+
+
+def test_the_range_of_real_numbers_does_not_matter() -> None:
+    for low, high in ((-1e300, 1e300), (1e6, 1e6 + 1), (-3.5, -3.25)):
+        reals = np.where(pen() > 127, high, low)
+        assert np.array_equal(prepared(reals), prepared(pen()))
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("width", [3, 8])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_photograph_comes_out_as_what_was_photographed(
+    letter: str, width: int, turned: bool
+) -> None:
+    drawn = 255 - pen(letter, width) if turned else pen(letter, width)
+    assert difference(prepared(photograph(drawn)), prepared(drawn)) < 8
+
+
+def test_strongly_slanting_light_does_not_matter() -> None:
+    assert difference(prepared(photograph(pen(), darkest=0.2, noise=2)), prepared(pen())) < 6
+
+
+@pytest.mark.parametrize("noise", [0, 3, 12])
+def test_noise_alone_is_paper(noise: float) -> None:
+    blank = np.full((225, 300), 255, np.uint8)
+    assert not prepared(photograph(blank, noise=noise)).any()
+
+
+@pytest.mark.parametrize("grey", [0, 7, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (28, 28), (2, 300), (1000, 700)])
+def test_one_flat_grey_is_paper(grey: int, shape: tuple[int, int]) -> None:
+    assert not prepared(np.full(shape, grey, np.uint8)).any()
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 10])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_strokes_are_as_wide_as_in_emnist(width: int, scale: int) -> None:
+    picture = pen("H", width, size=(300 * scale, 225 * scale), height=140 * scale)
+    image = prepared(picture)
+    assert THINNEST_STROKE - 0.3 < stroke_width(image) < 3.5
+    assert (image.max(axis=1)[5:-5] > 200).all()  # no stroke has faded
+
+
+def test_specks_do_not_count_as_ink() -> None:
+    specked = pen("L", 10).copy()
+    specked[[3, 3, 200, 221, 221], [3, 290, 280, 4, 5]] = 0
+    assert np.array_equal(prepared(specked), prepared(pen("L", 10)))
+
+
+def test_the_dot_of_an_i_is_no_speck() -> None:
+    for width in (2, 4, 8):
+        rows = np.asarray((prepared(pen("i", width)) > 100).any(axis=1))
+        assert np.count_nonzero(rows[1:] & ~rows[:-1]) == 2  # two pieces, one above the other
+
+
+def test_a_letter_cut_out_to_its_edges_is_read() -> None:
+    whole = pen("L", 12)
+    top, bottom, left, right = box(255 - whole)
+    assert difference(prepared(whole[top : bottom + 1, left : right + 1]), prepared(whole)) < 4
+
+
+def test_a_bold_letter_keeps_its_holes() -> None:
+    picture = np.full((60, 60), 255, np.uint8)
+    picture[8:52, 8:52] = 0
+    picture[24:36, 24:36] = 255
+    image = prepared(picture)
+    assert image[14, 14] < 30 and image[5, 5] > 200
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 2), (5,), (0, 4), (3, 0)])
+def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        prepared(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_refused(wrong: float) -> None:
+    picture = np.zeros((9, 9))
+    picture[2, 3] = wrong
+    with pytest.raises(ValueError, match="finite"):
+        prepared(picture)
+
+
+SHAPES = arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=70)
+BYTES = arrays.arrays(np.uint8, SHAPES)
+REALS = arrays.arrays(np.float64, SHAPES, elements=st.floats(allow_nan=False, allow_infinity=False))
+
+
+@given(BYTES | REALS)
+@settings(max_examples=150, deadline=None)
+def test_any_picture_becomes_an_image(picture: np.ndarray) -> None:
+    before = picture.copy()
+    image = prepared(picture)
+    assert image.shape == (28, 28) and image.dtype == np.uint8
+    assert image.max() in (0, 255)
+    assert np.array_equal(picture, before)
+
+
+def test_a_second_of_one_core_is_enough_for_500_pictures() -> None:
+    pictures = [pen(letter, 3, size=(105, 105), height=60, place=(20, 15)) for letter in LETTERS]
+    pictures.append(pen("H", 5, size=(105, 105), height=80, place=(10, 10)))
+    start = time.thread_time()
+    for _ in range(20):
+        for picture in pictures:
+            prepared(picture)
+    assert time.thread_time() - start < 1  # five times what is asked, for slow machines
+
+
+def letters(count: int = 30) -> np.ndarray:
+    """Soft strokes on black, uint8 (count, 28, 28)."""
+    names = list(LETTERS)
+    return np.stack([prepared(pen(names[i % 4], 4 + i // 4)) for i in range(count)])
+
+
+def test_images_light_on_black_or_dark_on_white_are_prepared() -> None:
+    assert is_prepared(letters())
+    assert is_prepared(255 - letters())
+    assert is_prepared(list(letters()))
+
+
+def test_other_pictures_are_not_prepared() -> None:
+    images = letters()
+    assert not is_prepared([])
+    assert not is_prepared(images[:, :27])
+    assert not is_prepared([*images, pen()])
+    assert not is_prepared(images.astype(np.float32))
+    assert not is_prepared(60 + images // 4)  # grey on dark grey
+    assert not is_prepared(np.random.default_rng(0).integers(0, 255, (20, 28, 28), np.uint8))
+
+
+def test_a_set_is_turned_to_black_paper_as_a_whole() -> None:
+    images = letters()
+    images[3] = 255
+    images[3, :4, :4] = 0  # more ink than paper
+    assert on_black(images) is images
+    assert np.array_equal(on_black(255 - images), images)
+    assert on_black(images[:0]).shape == (0, 28, 28)
+
+
+def test_emnist_drawn_large_comes_out_as_emnist(real_data: Path) -> None:
+    path = real_data / "emnist" / "emnist-balanced-small.mat"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    images = data_parser.read_labelled_images(path).images[::20]
+    made = []
+    for image in images:
+        large = Image.fromarray(image).resize((168, 168), Image.Resampling.BICUBIC)
+        scan = np.full((200, 260), 255, np.uint8)
+        scan[16:184, 40:208][np.asarray(large) > 127] = 0
+        made.append(prepared(photograph(scan)))
+    differences = [difference(a, b) for a, b in zip(images, made, strict=True)]
+    assert np.median(differences) < 12 and np.max(differences) < 60
+    widths, own = ([stroke_width(i) for i in group] for group in (made, images))
+    assert np.median(widths) == pytest.approx(np.median(own), abs=0.3)
