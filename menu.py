@@ -72,11 +72,16 @@ HELP = {
     "Load": "load a collection from a folder in place of the one in memory",
     "Results": "compare networks; also: Results top 9 where parameters < 90000",
     "Evaluate": "score every network on labelled images; show what the best confuses",
+    "Report": "write a page with pictures on the data set and the networks",
     "Gan": "train generators: networks that draw characters",
     "Generate": "write a sheet, a line of text, or a data set of drawn characters",
     "Help": "this list",
     "Exit": "leave",
 }
+
+
+# What these meant before there was another command that begins so.
+ABBREVIATIONS = {"r": "Results", "re": "Results"}
 
 
 class _Leave(Exception):
@@ -181,6 +186,7 @@ class Menu:
             "Load": self._load,
             "Results": self._results,
             "Evaluate": self._evaluate,
+            "Report": self._report,
             "Gan": self._gan,
             "Generate": self._generate,
             "Help": self._help,
@@ -284,7 +290,10 @@ class Menu:
         )
 
     def _beginning_with(self, word: str) -> list[str]:
-        return [name for name in self._commands if name.lower().startswith(word.lower())]
+        word = word.lower()
+        if word in ABBREVIATIONS:
+            return [ABBREVIATIONS[word]]
+        return [name for name in self._commands if name.lower().startswith(word)]
 
     def _help(self) -> None:
         for name, meaning in HELP.items():
@@ -523,6 +532,19 @@ class Menu:
         make_console().print(views.evaluation_table(result))
         say(views.confused_pairs(result))
         say(f"Confusion matrix: {shown_path(write_confusion_matrix(result, Path.cwd()))}")
+
+    def _report(self) -> None:
+        answer = self._asker.ask("Folder for the report [report]:", paths=True)
+        folder = as_path(answer) if answer else Path("report")
+        if self._session.collection.entries:
+            self._wait_for_keras()
+        say(f"Report: {shown_path(self._reported(folder))}")
+
+    def _reported(self, folder: Path) -> Path:
+        if not sys.stdout.isatty():
+            return self._session.report(folder)
+        with keys_unseen(), make_console().status("Reading ...") as status:
+            return self._session.report(folder, show=status.update)
 
     def _evaluated(self, path: Path | None) -> Evaluation:
         if not sys.stdout.isatty():

@@ -258,6 +258,25 @@ class TrainerPredictor:
             paths, self.collection.classes, lambda images: self._read(best, images)
         )
 
+    def report(self, folder: Path, *, show: Callable[[str], None] = lambda doing: None) -> Path:
+        """Write a page with pictures on the open data set and the collection.
+
+        Args:
+            folder: a new one is made; where something is there already, a number is added.
+            show: told what is being done.
+
+        Returns:
+            The page.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        from report import write_report  # with what it draws with, which other commands do without
+
+        return write_report(
+            self.data_set, self.collection, folder, seed=self.seed, read=self._read, show=show
+        )
+
     def _best(self) -> Entry:
         best = self.collection.best()
         if best is None:

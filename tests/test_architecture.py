@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # From the bottom up: a module may import those of lower levels, and of its own package.
 LEVELS = (
-    {"errors", "text_table", "unused_path", "image_preparation"},
+    {"errors", "text_table", "unused_path", "image_preparation", "report_page"},
     {
         "network_layers",
         "data_formats",
@@ -22,10 +22,23 @@ LEVELS = (
     {"training_batches"},
     {"cnn_model"},
     {"gan", "model_collection", "keras_preload", "shared_value"},
-    {"collection_folder", "collection_query", "generator_folder", "training_crew"},
-    {"collection_training", "in_process_crew", "training_worker"},
+    {
+        "collection_folder",
+        "report_findings",
+        "collection_query",
+        "generator_folder",
+        "training_crew",
+    },
+    {"collection_training", "report_sections", "in_process_crew", "training_worker"},
     {"process_crew", "ray_crew"},
-    {"autosave", "own_pictures", "image_generator", "trained_generators", "generated_files"},
+    {
+        "autosave",
+        "report",
+        "own_pictures",
+        "image_generator",
+        "trained_generators",
+        "generated_files",
+    },
     {"trainer_predictor"},
     {"terminal", "views"},
     {"training_view", "gan_view", "download_view"},
