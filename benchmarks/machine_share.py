@@ -114,11 +114,12 @@ def measure(dataset: Path, name: str) -> dict[str, float]:
     started = time.perf_counter()
     for _ in batches:
         pass
+    pipeline_seconds = time.perf_counter() - started
     return {
         "images_a_second": len(rows) / seconds,
         "operations": 3 * reading_operations(network),
         "peak": peak(parameters.precision or "float32"),
-        "pipeline": (time.perf_counter() - started) / seconds,
+        "pipeline": pipeline_seconds / seconds,
     }
 
 
