@@ -33,7 +33,7 @@ Weights = tuple[npt.NDArray[np.floating], ...]
 # Steps that run inside one call: fewer returns to Python, still several a second.
 STEPS_A_CALL = 24
 PREDICTION_BATCH = 512
-# Below this many images a direct call is quicker than compiling a prediction function.
+# Up to this many images are read in one call: going through batches takes longer than reading them.
 FEW_IMAGES = 64
 
 
@@ -346,8 +346,9 @@ def predict(network: keras.Model, images: Images) -> npt.NDArray[np.float32]:
         float32 (N, classes), probabilities; each row sums to 1.
     """
     if len(images) <= FEW_IMAGES:
-        return np.asarray(keras.ops.convert_to_numpy(network(images, training=False)))
-    probabilities = network.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
+        probabilities = network.predict_on_batch(images)
+    else:
+        probabilities = network.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
     return np.asarray(probabilities, np.float32)
 
 

@@ -4,7 +4,7 @@ Both files are Python literals with comments allowed. They are parsed, never exe
 problem in a file is reported at once, with file, line, variant and layer.
 
     model_hyperparameters.txt        a list of variants, each a list of layers
-    model_training_parameters.txt    one dictionary, or a list with one for each variant
+    model_training_parameters.txt    one dictionary, or a list of them
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def _in_zip(path: Path, counts: Counter[str]) -> Iterator[_Member]:
             raise Problem(f"it holds more than {MOST_MEMBERS:,} files")
         read = 0
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-            if info.is_dir():
+            if info.filename.endswith("/"):  # a folder; `is_dir` fails where there is no name
                 continue
             inner = _inside(info.filename.replace("\\", "/"))
             kind = stat.S_IFMT(info.external_attr >> 16)

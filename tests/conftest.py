@@ -16,6 +16,7 @@ from hyperparameters import TrainingTask
 from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection
 from network_layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling, Variant
+from trainer_predictor import TrainerPredictor
 from training_parameters import TrainingParameters
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -180,3 +181,11 @@ def saved_collection(
 def trained(saved_collection: Path) -> ModelCollection:
     """A fresh copy in memory of the collection in `saved_collection`."""
     return load_collection(saved_collection)
+
+
+@pytest.fixture
+def session(data_set: DataSet, saved_collection: Path) -> TrainerPredictor:
+    """A session that has loaded two trained entries."""
+    session = TrainerPredictor(data_set, seed=3)
+    session.load(saved_collection)
+    return session

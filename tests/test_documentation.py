@@ -39,8 +39,8 @@ def test_the_walk_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     assert done.stdout.count("Predicted character:") == 5
     assert "'c' shares the class 'C'" in done.stdout
     assert "Most confused by entry" in done.stdout
-    assert "Saved 13 entries" in done.stdout
-    assert "Loaded 13 entries" in done.stdout
+    assert "Saved 14 entries" in done.stdout
+    assert "Loaded 14 entries" in done.stdout
     for picture in ("word.png", "sheet.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "confusion-matrix.png").read_bytes().startswith(b"\x89PNG")

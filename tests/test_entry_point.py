@@ -432,7 +432,9 @@ def test_workers_end_by_ctrl_c_and_when_the_program_is_killed_and_leave_nothing(
     (tmp_path / "h.txt").write_text(f"[{TINY % 20}, {TINY % 6}, {TINY % 5}]")
     long = "{'optimizer':'sgd','train_batch_size':1,'train_epochs':100000}"
     short = f"{long[:-1]},'early_stopping_patience':1}}"
-    (tmp_path / "p.txt").write_text(f"[{short}, {long}, {long}]")
+    (tmp_path / "p.txt").write_text(
+        f"[{short[:-1]},'variants':[0]}}, {long[:-1]},'variants':[1,2]}}]"
+    )
     files = {*tmp_path.iterdir(), tmp_path / "state"}
     process = start(letters, "--workers", 2)
     process.answer("train", "h.txt", "p.txt", "n")

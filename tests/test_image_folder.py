@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -567,6 +567,7 @@ def test_a_changed_picture_is_read_or_left_out(
     assert all(len(line.split(": ", 1)) == 2 and line.isprintable() for line in content.skipped)
 
 
+@example(name="data.zip", mutations=[(0.93359375, 0)])  # a member without a name
 @given(name=st.sampled_from([n for n in WRITERS if n != "data"]), mutations=MUTATIONS)
 @settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -28,14 +28,6 @@ RETRAIN = "Train again what is trained already? (Y/N):"
 GENERATOR = "Generator (basic, keras, keras_adversarial, conditional, file):"
 
 
-@pytest.fixture
-def session(data_set: DataSet, saved_collection: Path) -> TrainerPredictor:
-    """A session that has loaded two trained entries."""
-    session = TrainerPredictor(data_set, seed=3)
-    session.load(saved_collection)
-    return session
-
-
 @pytest.fixture(autouse=True)
 def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written into the repository, and an empty answer trains nothing large."""

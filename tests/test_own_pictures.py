@@ -30,13 +30,6 @@ def drawn(path: Path, paper: int = 230, ink: int = 40, side: int = 1) -> Path:
     return path
 
 
-@pytest.fixture
-def session(data_set: DataSet, saved_collection: Path) -> TrainerPredictor:
-    session = TrainerPredictor(data_set, seed=3)
-    session.load(saved_collection)
-    return session
-
-
 @pytest.fixture(autouse=True)
 def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
