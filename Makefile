@@ -33,4 +33,5 @@ $(VENV)/.installed-checks: requirements-checks.lock $(VENV)/.installed
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --extra cluster pyproject.toml -o requirements-cluster.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --extra maps pyproject.toml -o requirements-maps.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --extra checks pyproject.toml -o requirements-checks.lock

@@ -259,7 +259,10 @@ def maps_section(
 
 def _about_t_sne(maps: Sequence[ImageMap]) -> str:
     if not embedding.has_t_sne():
-        return "t-SNE is not shown, for it needs a library: pip install scikit-learn."
+        return (
+            "t-SNE is not shown, for it needs scikit-learn: "
+            "python -m pip install --require-hashes -r requirements-maps.lock"
+        )
     if all(each.neighbours is None for each in maps):
         return (
             f"t-SNE is not shown, for fewer than {embedding.LEAST_FOR_T_SNE} of the images differ."

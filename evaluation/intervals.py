@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-# The standard normal quantile that leaves 2.5 % at each end.
-NORMAL_QUANTILE = 1.959963984540054
+from scipy.stats import binomtest
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,6 @@ def wilson(right: int, images: int) -> Proportion:
     if images < 1 or not 0 <= right <= images:
         raise ValueError(f"{right} of {images} images is no share")
     share = right / images
-    squared = NORMAL_QUANTILE**2 / images
-    middle = (share + squared / 2) / (1 + squared)
-    half = math.sqrt(squared * share * (1 - share) + squared**2 / 4) / (1 + squared)
+    interval = binomtest(right, images).proportion_ci(0.95, method="wilson")
     # Rounding must not put the share itself outside.
-    return Proportion(
-        right, images, max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
-    )
+    return Proportion(right, images, min(interval.low, share), max(interval.high, share))

@@ -29,16 +29,9 @@ from network_layers import Conv2D, Dense, Flatten, MaxPooling
 from ray_crew import RayCrew
 from training_parameters import Distillation, TrainingParameters
 
-pytestmark = [
-    pytest.mark.skipif(
-        sys.platform != "linux", reason="the cluster's processes are found in /proc"
-    ),
-    pytest.mark.skipif(
-        "HANDWRITING_CLUSTER" not in os.environ,
-        reason="the cluster is not tested: its tests need minutes and idle cores; "
-        "set HANDWRITING_CLUSTER=1",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the cluster's processes are found in /proc"
+)
 ROOT = Path(__file__).resolve().parent.parent
 STORE = 80 * 2**20  # bytes; the least that Ray takes is 75 MiB
 SEED = 3
