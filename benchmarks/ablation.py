@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.champions import SMALL, champion_layers, champion_parameters, without_teacher  # noqa: E402
 from benchmarks.reading_runs import Run, add_arguments, run_missing  # noqa: E402
 
-IMAGES, EPOCHS = 200, 12
+IMAGES, EPOCHS = 100, 16
 BASE = "as recommended"
 Layers = list[dict[str, Any]]
 Parameters = dict[str, Any]
