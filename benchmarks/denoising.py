@@ -119,7 +119,7 @@ class Bench:
         def adapt() -> Any:
             import cnn_model
 
-            network = self.network(start)
+            network = self.network(start, "bfloat16")
             clean, labels = self.data_set.subset("training")
             rows = np.arange(len(clean))
             for number, rate in enumerate(ROUND_RATES):
@@ -133,12 +133,12 @@ class Bench:
 
         return self.weights(name, adapt)
 
-    def network(self, weights: tuple[npt.NDArray[Any], ...]) -> Any:
-        """A reader with these weights."""
+    def network(self, weights: tuple[npt.NDArray[Any], ...], precision: str | None = None) -> Any:
+        """A reader with these weights, that computes in that precision."""
         import cnn_model
 
         layers, _ = reader_settings({})
-        network = cnn_model.build_network(layers, len(self.data_set.classes))
+        network = cnn_model.build_network(layers, len(self.data_set.classes), precision)
         cnn_model.set_weights(network, weights)
         return network
 
