@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -116,6 +116,7 @@ def test_what_cannot_be_read_is_quoted_with_what_would_be_right(
     assert "such as 'gaussian 0.2 0.6, lines 3'" in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=12).map(" ".join)))
 @example("gaussian 1" + "0" * 400)
 @example("gaussian ٣")
@@ -130,6 +131,7 @@ def test_any_text_asks_for_noises_or_is_answered_with_an_error(text: str) -> Non
         assert parse_noises(noise.name) == (noise,)
 
 
+@settings(deadline=None)
 @given(NOISES)
 def test_the_name_of_a_noise_asks_for_that_noise(noise: Noise) -> None:
     (found,) = parse_noises(noise.name)
