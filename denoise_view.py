@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 LINES = 5
 BAR_LENGTH = 24
 PICTURE_WIDTH = 28  # characters an image
+HEADINGS = ("MSE", "PSNR", "SSIM", "Precision", "Recall", "F1", "Accuracy")
+# Widths in characters, with the space between columns.
+NAMES_WIDTH = 18
+COLUMN_WIDTH = 11
+WHOLE_TABLE = 78
 
 
 def progress_line(progress: DenoiserProgress) -> str:
@@ -71,19 +77,37 @@ def make_denoise_view(console: Console) -> Iterator[Callable[[DenoiserProgress],
         )
 
 
-def findings_table(found: DenoisingFindings) -> Table:
-    """Errors, ink and accuracy of noisy and of restored images, noise by noise."""
+def findings_tables(found: DenoisingFindings, width: int) -> list[Table]:
+    """Errors, ink and accuracy of noisy and of restored images, noise by noise.
+
+    Args:
+        found: the findings.
+        width: of the terminal, in characters.
+
+    Returns:
+        One table, or several with a part of the columns each where the terminal is narrow.
+    """
+    each_table = len(HEADINGS)
+    if width < WHOLE_TABLE:
+        each_table = max(1, (width - NAMES_WIDTH) // COLUMN_WIDTH)
+    return [
+        _findings_table(found, slice(start, start + each_table))
+        for start in range(0, len(HEADINGS), each_table)
+    ]
+
+
+def _findings_table(found: DenoisingFindings, columns: slice) -> Table:
     table = views.plain_table()
     table.add_column("Images")
-    for heading in ("MSE", "PSNR", "SSIM", "Precision", "Recall", "F1", "Accuracy"):
-        table.add_column(heading, justify="right")
+    for heading in HEADINGS[columns]:
+        table.add_column(heading, justify="right", no_wrap=True)
     clean = "" if found.clean_accuracy is None else f"{found.clean_accuracy:.2%}"
-    table.add_row("clean", *[""] * 6, clean)
+    table.add_row("clean", *(*[""] * (len(HEADINGS) - 1), clean)[columns])
     for by_noise in found.by_noise:
         table.add_section()
-        table.add_row(by_noise.noise.name, *_cells(by_noise.noisy))
+        table.add_row(by_noise.noise.name, *_cells(by_noise.noisy)[columns])
         for finding in by_noise.restored:
-            table.add_row(f"  {finding.restorer}", *_cells(finding))
+            table.add_row(f"  {finding.restorer}", *_cells(finding)[columns])
     return table
 
 
@@ -132,6 +156,40 @@ def unlearnt_noise(denoisers: Sequence[DenoiserSettings], noises: Sequence[Noise
         if strangers:
             sentences.append(f"{noise.name} is not what {', '.join(strangers)} learnt from.")
     return sentences
+
+
+def unfinished(denoisers: Sequence[DenoiserSettings], steps: Sequence[int]) -> list[str]:
+    """A sentence for each denoiser that learnt from fewer steps than its settings ask for.
+
+    Args:
+        denoisers: settings.
+        steps: that each learnt from; 0 where it is not trained.
+    """
+    sentences = []
+    for number, (settings, done) in enumerate(zip(denoisers, steps, strict=True)):
+        name = name_of(number, settings)
+        if not done:
+            sentences.append(f"{name} is not trained, and left out.")
+        elif done < settings.steps:
+            sentences.append(
+                f"{name} learnt from {done:,} of {settings.steps:,} steps; "
+                "it can be trained again to its end."
+            )
+    return sentences
+
+
+def untold(denoisers: Sequence[DenoiserSettings]) -> list[str]:
+    """What was left out where nothing tells the class of a picture: a sentence, or none."""
+    names = [
+        name_of(number, settings)
+        for number, settings in enumerate(denoisers)
+        if settings.needs_class
+    ]
+    if not names:
+        return []
+    return [
+        f"The picture is not restored by {', '.join(names)}: there is no network to read it first."
+    ]
 
 
 def _compared(comparison: Comparison) -> str:
@@ -193,13 +251,16 @@ def write_sheets(found: DenoisingFindings, folder: Path) -> Path:
         The new folder.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written; nothing is left of it.
     """
     from evaluation.plots import plot_image_sheet
 
     path = unused_path(folder / "denoised")
     try:
         path.mkdir(parents=True)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
         for by_noise in found.by_noise:
             findings = (by_noise.noisy, *by_noise.restored)
             name = by_noise.noise.name
@@ -209,8 +270,13 @@ def write_sheets(found: DenoisingFindings, folder: Path) -> Path:
                 f"{name}: noisy and restored test images",
                 path / f"{name.replace(' ', '-')}.png",
             )
-    except OSError as error:
-        raise UserError(
-            f"the pictures cannot be written to {path}: {error.strerror or error}"
-        ) from error
+    except BaseException as error:  # Ctrl-C, too: half of the pictures would pass for all
+        shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _not_written(path, error) from error
+        raise
     return path
+
+
+def _not_written(path: Path, error: OSError) -> UserError:
+    return UserError(f"the pictures cannot be written to {path}: {error.strerror or error}")

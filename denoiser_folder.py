@@ -2,12 +2,15 @@
 
 A folder is data alone: settings that were checked, and plain numbers that networks rebuilt from
 those settings are filled with. A denoiser is keyed by its settings and by what it learnt from.
+Programs that write to the same folder wait for each other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,16 +37,20 @@ from checked_folder import (
     writing,
 )
 from denoising.settings import (
+    MOST_WEIGHTS,
     DenoiserSettings,
     settings_from_dictionary,
     settings_to_json,
-    weight_shapes,
+    weight_count,
 )
+from downloads.locking import only_process
+from downloads.problems import DownloadError
 
 FORMAT = "handwriting denoiser collection"
 MOST_CLASSES = 70_000
-MOST_WEIGHTS = 50_000_000
 SHORT_FINGERPRINT = 16
+LOCK_NAME = ".lock"
+PATIENCE = 60.0  # seconds; writing a denoiser takes a second or two
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +124,7 @@ def _read_denoiser(folder: Path, given: Any) -> Denoiser:
     classes = a_whole_number(about.get("classes"), "'classes'")
     if not 1 <= classes <= MOST_CLASSES:
         raise Problem(f"'classes' is {classes}, but must be 1 to {MOST_CLASSES:,}")
-    count = sum(int(np.prod(shape)) for shape in weight_shapes(settings, classes))
+    count = weight_count(settings, classes)
     if count > MOST_WEIGHTS:
         raise Problem(f"it has {count:,} weights, where at most {MOST_WEIGHTS:,} are expected")
     return Denoiser(
@@ -146,19 +153,49 @@ def save_denoiser(folder: Path, denoiser: Denoiser) -> None:
     Raises:
         CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
     """
-    denoisers = load_denoisers(folder) | {denoiser.key: denoiser}
-    with writing(folder, "the denoiser") as new:
-        document: dict[str, Any] = {
-            "format": FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "denoisers": {
-                key: _document(folder, kept, new) for key, kept in sorted(denoisers.items())
-            },
-        }
-        write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
-    remove_other_weights(
-        folder, {about["weights"]["file"] for about in document["denoisers"].values()}
-    )
+    with _alone_in(folder):
+        denoisers = load_denoisers(folder) | {denoiser.key: denoiser}
+        with writing(folder, "the denoiser") as new:
+            document: dict[str, Any] = {
+                "format": FORMAT,
+                "schema_version": SCHEMA_VERSION,
+                "denoisers": {
+                    key: _document(folder, kept, new) for key, kept in sorted(denoisers.items())
+                },
+            }
+            write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
+        remove_other_weights(
+            folder, {about["weights"]["file"] for about in document["denoisers"].values()}
+        )
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Make the folder, and keep other programs from writing to it meanwhile.
+
+    Raises:
+        CollectionError: that cannot be had.
+    """
+    with contextlib.ExitStack() as stack:
+        with writing(folder, "the denoiser"):
+            try:
+                stack.enter_context(only_process(folder / LOCK_NAME, _patience()))
+            except DownloadError as error:  # of which only the cause fits here
+                cause = error.__cause__
+                raise cause if isinstance(cause, OSError) else error from None
+        yield
+
+
+def _patience() -> Callable[[float], None]:
+    """Lets seconds pass, but not for ever."""
+    until = time.monotonic() + PATIENCE
+
+    def wait(seconds: float) -> None:
+        if time.monotonic() > until:
+            raise TimeoutError(0, f"another program has been writing to it for {PATIENCE:.0f} s")
+        time.sleep(seconds)
+
+    return wait
 
 
 def _document(folder: Path, denoiser: Denoiser, new: list[Path]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ import views
 from checked_folder import write_atomically
 from collection_folder import FILE_NAME
 from collection_query import select
+from data_formats.problems import one_line
 from data_parser import SPLIT_SHARES, open_data_set
 from denoising.noise import parse_noises
 from denoising.settings import DenoiserSettings, read_denoiser_settings
@@ -499,19 +500,39 @@ class Menu:
         again = ask_yes_or_no(self._asker, "Train again what is trained already?")
         denoisers = read_denoiser_settings(settings_file)
         noises = parse_noises(answer or DEFAULT_NOISE)
-        if example:
-            path = as_path(example)
-            example = str(path) if os.path.isfile(path) else example
-            self._session.check_example(example)
+        chosen = self._example(example) if example else None
         self._wait_for_keras()
+        known = self._session.trained_denoisers
         for number, settings in enumerate(denoisers):
-            needed = again or self._session.trained_denoisers.of(settings) is None
+            needed = again or known.of(settings) is None
             if needed and not self._train_denoiser(number, settings):
                 break
-        self._show_denoisers(denoisers, noises, example)
+        if any(known.of(settings) is not None for settings in denoisers):
+            self._show_denoisers(denoisers, noises, chosen)
+
+    def _example(self, answer: str) -> str | Path:
+        """The character, or else the picture, that an answer names, checked."""
+        data_set = self._session.data_set
+        try:
+            data_set.class_of(answer)
+        except UserError as error:
+            path = as_path(answer)
+            if os.path.isdir(path) or not os.path.lexists(path):
+                kind = "it is a folder" if os.path.isdir(path) else "there is no such file"
+                raise UserError(
+                    f"{quoted(answer)} is no picture, for {kind}, and no character of the data "
+                    f"set, which has {one_line(' '.join(data_set.classes))}"
+                ) from error
+            self._session.check_example(path)
+            return path
+        self._session.check_example(answer)
+        return answer
 
     def _train_denoiser(self, number: int, settings: DenoiserSettings) -> bool:
-        """Train a denoiser with its progress shown; returns whether it was trained to its end."""
+        """Train a denoiser with its progress shown; returns whether to go on with others.
+
+        One that cannot be trained or kept is no reason to give up the others.
+        """
         from denoise_view import make_denoise_view
 
         denoisers = self._session.trained_denoisers
@@ -522,23 +543,37 @@ class Menu:
             f"Training denoiser {number}, {settings.type}, on {kinds}: {settings.steps:,} steps of "
             f"{settings.batch_size} images. Ctrl-C ends it and keeps what was learnt."
         )
-        with _stop_on_interrupt() as stop, make_denoise_view(make_console()) as show:
-            trained = denoisers.train(settings, show=show, should_stop=stop)
+        with _stop_on_interrupt() as stop:
+            try:
+                with make_denoise_view(make_console()) as show:
+                    trained = denoisers.train(settings, show=show, should_stop=stop)
+            except UserError as error:
+                say(_sentence(str(error)))
+                return not stop()
+        known = denoisers.of(settings)
+        kept = f"kept in {shown_path(denoisers.folder)}"
+        if known is not None and known.steps > trained.steps:
+            kept = f"the earlier one, of {known.steps:,} steps, stays"
         finished = trained.steps == settings.steps
         say(
-            f"{'Trained' if finished else 'Ended after'} {trained.steps:,} steps in "
-            f"{views.duration(trained.seconds)}; kept in {shown_path(denoisers.folder)}"
+            f"{'Trained' if finished else 'Ended after'} "
+            f"{trained.steps:,} {'step' if trained.steps == 1 else 'steps'} in "
+            f"{views.duration(trained.seconds)}; {kept}"
         )
         return finished
 
     def _show_denoisers(
-        self, denoisers: Sequence[DenoiserSettings], noises: Sequence[Noise], example: str
+        self,
+        denoisers: Sequence[DenoiserSettings],
+        noises: Sequence[Noise],
+        example: str | Path | None,
     ) -> None:
         import denoise_view
 
         found = self._judged(denoisers, noises)
         console = make_console()
-        console.print(denoise_view.findings_table(found))
+        for table in denoise_view.findings_tables(found, console.width):
+            console.print(table)
         best = self._session.collection.best()
         told_by = "its label, for there is no network to read it"
         if best is not None:
@@ -546,12 +581,20 @@ class Menu:
             told_by = f"entry {number}, which reads the noisy image first"
             say(f"Accuracy is that of entry {number}.")
         say(denoise_view.findings_notes(found, told_by))
-        for sentence in denoise_view.unlearnt_noise(denoisers, noises):
+        trained = [self._session.trained_denoisers.of(settings) for settings in denoisers]
+        steps = [0 if denoiser is None else denoiser.steps for denoiser in trained]
+        for sentence in (
+            *denoise_view.unlearnt_noise(denoisers, noises),
+            *denoise_view.unfinished(denoisers, steps),
+        ):
             say(sentence)
-        say(f"Pictures: {shown_path(denoise_view.write_sheets(found, Path.cwd()))}")
-        if example:
+        if example is not None:
             restored = self._session.restore(denoisers, noises[0], example)
             say(denoise_view.restored_image(restored, console.width))
+            if restored.label is None and best is None:
+                for sentence in denoise_view.untold(denoisers):
+                    say(sentence)
+        say(f"Pictures: {shown_path(denoise_view.write_sheets(found, Path()))}")
 
     def _judged(
         self, denoisers: Sequence[DenoiserSettings], noises: Sequence[Noise]

@@ -87,6 +87,8 @@ def _saying(folder: Path, *expected: type[Exception]) -> Iterator[None]:
         yield
     except expected as error:
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, ValueError):  # speaks of what a programmer gave
+            reason = "no new folder can have that name"
         raise UserError(
             f"the report cannot be written in {str(folder)!r}: {reason}; give another folder"
         ) from error

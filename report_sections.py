@@ -13,7 +13,7 @@ import network_layers
 import report_findings
 from data_parser import SPLIT_NAMES, DataSet
 from evaluation import embedding, recognition
-from evaluation.class_labels import ClassLabels
+from evaluation.class_labels import ClassLabels, within_a_line
 from evaluation.intervals import Proportion
 from model_collection import ModelCollection, origin_of
 from report_findings import BestFindings, EntryFindings, ImageMap, Indices
@@ -618,7 +618,10 @@ def _misread(
     if not misread:
         return [Paragraph(f"It misreads none of the {_images(len(best.rows))}.")]
     captions = [
-        (labels.texts[each.label], f"→ {labels.texts[each.taken_for]} {each.probability:.0%}")
+        (
+            labels.texts[each.label],
+            f"→ {within_a_line(labels.texts[each.taken_for])} {each.probability:.0%}",
+        )
         for each in misread
     ]
     rows = [

@@ -13,7 +13,7 @@ from data_parser import DataSet
 from denoiser_folder import Denoiser, key_of, load_denoisers, save_denoiser
 from denoising.progress import DenoiserProgress
 from denoising.settings import DenoiserSettings
-from errors import UserError
+from errors import CollectionError, UserError
 from model_collection import library_versions, origin_of
 
 if TYPE_CHECKING:
@@ -60,16 +60,18 @@ class TrainedDenoisers:
     ) -> TrainedDenoiser:
         """Train a denoiser on the training split and keep it in place of an earlier one.
 
+        Where it is stopped after fewer steps than an earlier one learnt from, that one stays.
+
         Args:
             settings: how.
             show: told how it goes.
-            should_stop: asked every few steps; what was learnt until then is kept.
+            should_stop: asked after each step; what was learnt until then is kept.
 
         Raises:
-            UserError: the loss grew without bound; nothing is kept.
+            UserError: the loss grew without bound, or memory did not suffice; nothing is kept.
             CollectionError: it is trained, and in memory, but cannot be kept in the folder.
         """
-        from denoising.training import DenoiserDiverged, train_denoiser
+        from denoising.training import DenoiserDiverged, OutOfMemory, train_denoiser
 
         known = self._read()
         images, labels = self._data_set.subset("training")
@@ -83,7 +85,7 @@ class TrainedDenoisers:
                 show=show,
                 should_stop=should_stop,
             )
-        except DenoiserDiverged as error:
+        except (DenoiserDiverged, OutOfMemory) as error:
             raise UserError(f"{error}; nothing was kept") from error
         denoiser = Denoiser(
             settings=settings,
@@ -96,8 +98,16 @@ class TrainedDenoisers:
             versions=library_versions(),
             weights=trained.weights,
         )
+        earlier = known.get(denoiser.key)
+        if earlier is not None and denoiser.steps < earlier.steps:
+            return trained
         known[denoiser.key] = denoiser
-        save_denoiser(self.folder, denoiser)
+        try:
+            save_denoiser(self.folder, denoiser)
+        except CollectionError as error:
+            raise CollectionError(
+                f"{error}; what was trained is in memory until the program ends"
+            ) from error
         return trained
 
     def restore(

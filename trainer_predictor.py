@@ -7,7 +7,6 @@ print(session.predict("basic", "A").likeliest)
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -304,65 +303,76 @@ class TrainerPredictor:
         )
 
     def restore(
-        self, denoisers: Sequence[DenoiserSettings], noise: Noise, example: str
+        self, denoisers: Sequence[DenoiserSettings], noise: Noise, example: str | Path
     ) -> RestoredImage:
         """Restore one noisy image with denoisers, and read it before and after.
 
         Args:
-            denoisers: those that are trained already; others are left out.
+            denoisers: those that are trained already; others are left out, and so are those that
+                are told the class where nothing tells it: of a picture without a network.
             noise: what a test image is given, or what a picture is said to have.
             example: a character, of which a test image is drawn by lot; or the path of a picture
                 that has noise already.
 
         Raises:
-            UserError: there is neither such a character nor such a picture.
+            UserError: there is no such character, no test image of it, or no such picture.
         """
         from denoising_findings import restore_one
 
         label, images = self._example(noise, example)
         best = self.collection.best()
+        told = label is not None or best is not None
         return restore_one(
             noise,
             images,
             label,
             self.data_set.classes,
-            self._restorers(denoisers),
+            self._restorers(denoisers, told=told),
             None if best is None else lambda seen: self._read(best, seen),
         )
 
-    def check_example(self, example: str) -> None:
+    def check_example(self, example: str | Path) -> None:
         """Refuse what `restore` could not restore.
 
         Raises:
-            UserError: there is neither such a character nor such a picture.
+            UserError: there is no such character, no test image of it, or no such picture.
         """
-        if not os.path.isfile(example):
-            self.data_set.class_of(example)
+        if isinstance(example, Path):
+            _read_picture(example)
+        else:
+            self._test_rows(example)
+
+    def _test_rows(self, character: str) -> npt.NDArray[np.int64]:
+        """Rows of the test images of a character, one or more."""
+        label, _ = self.data_set.class_of(character)
+        rows = self.data_set.indices("test")
+        found: npt.NDArray[np.int64] = rows[self.data_set.labels[rows] == label]
+        if not len(found):
+            raise UserError(f"the test split has no image of {character!r}; give another character")
+        return found
 
     def _example(
-        self, noise: Noise, example: str
+        self, noise: Noise, example: str | Path
     ) -> tuple[int | None, dict[str, npt.NDArray[np.uint8]]]:
         """Class index and images by name, the noisy one last."""
-        if os.path.isfile(example):
-            from own_pictures import read_picture
-
-            return None, {"the picture": read_picture(Path(example))}
+        if isinstance(example, Path):
+            return None, {"the picture": _read_picture(example)}
         label, _ = self.data_set.class_of(example)
-        rows = self.data_set.indices("test")
-        row = self._random.choice(rows[self.data_set.labels[rows] == label])
-        clean = self.data_set.images[row]
+        clean = self.data_set.images[self._random.choice(self._test_rows(example))]
         noisy = add_noise(
             clean[np.newaxis], noise.kind, np.array([noise.amount], np.float32), self._random
         )
         return label, {"clean": clean, noise.name: noisy[0]}
 
-    def _restorers(self, denoisers: Sequence[DenoiserSettings]) -> dict[str, Restorer]:
-        """What restores, by name: number in the file, and type."""
+    def _restorers(
+        self, denoisers: Sequence[DenoiserSettings], *, told: bool = True
+    ) -> dict[str, Restorer]:
+        """What restores, by name: number in the file, and type; `told`: with the class at hand."""
         trained = self.trained_denoisers
         found: dict[str, Restorer] = {}
         for number, settings in enumerate(denoisers):
             denoiser = trained.of(settings)
-            if denoiser is not None:
+            if denoiser is not None and (told or not settings.needs_class):
                 found[name_of(number, settings)] = partial(trained.restore, denoiser)
         return found
 
@@ -710,6 +720,12 @@ class TrainerPredictor:
                 f"{path} has the character {character!r}, which the collection cannot tell apart; "
                 f"it knows {' '.join(self.collection.classes)}"
             ) from error
+
+
+def _read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    from own_pictures import read_picture  # with what it needs, which other commands do without
+
+    return read_picture(path)
 
 
 def _trained_as(entry: Entry) -> tuple[str, str, int]:

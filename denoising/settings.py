@@ -32,6 +32,7 @@ from literal_files import (
 
 TYPES = ("convolutional", "sparse", "residual", "conditional")
 MOST_DENOISERS = 20
+MOST_WEIGHTS = 50_000_000  # of one denoiser, whatever the number of classes
 IMAGE_SIZE = 28
 # What each type has besides the keys that all have: 28 is halved twice at most.
 OWN_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -94,6 +95,11 @@ class DenoiserSettings:
         text = json.dumps(settings_to_json(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def needs_class(self) -> bool:
+        """Whether it has to be told what an image is taken for."""
+        return self.class_size is not None
+
     def learns(self, noise: Noise) -> bool:
         """Whether such noise is among what it learns to take away."""
         return any(
@@ -121,8 +127,8 @@ def _noise_range(kind: Any, amounts: Any) -> NoiseRange:
     fits = (
         isinstance(pair, (tuple, list))
         and len(pair) == 2
-        and all(type(amount) in (int, float) and math.isfinite(amount) for amount in pair)
-        and 0 <= pair[0] <= pair[1] <= most
+        and all(type(amount) in (int, float) for amount in pair)
+        and 0 <= pair[0] <= pair[1] <= most  # which neither infinity nor NaN is
     )
     if not fits:
         raise ValueError(
@@ -211,7 +217,16 @@ def settings_from_dictionary(given: Any) -> tuple[DenoiserSettings | None, list[
     kind = values.get("type")
     if kind is not None:
         problems += _problems_of_type(kind, given, values)
-    return (None, problems) if problems else (DenoiserSettings(**values), [])
+    if problems:
+        return None, problems
+    settings = DenoiserSettings(**values)
+    count = weight_count(settings, 0)
+    if count > MOST_WEIGHTS:
+        return None, [
+            f"it would have {count:,} weights, but must have at most {MOST_WEIGHTS:,}; its network "
+            "must be smaller"
+        ]
+    return settings, []
 
 
 def _problems_of_type(kind: str, given: Mapping[Any, Any], values: Mapping[str, Any]) -> list[str]:
@@ -250,6 +265,11 @@ def weight_shapes(settings: DenoiserSettings, class_count: int) -> tuple[tuple[i
         "sparse": _sparse_shapes,
         "residual": _residual_shapes,
     }[settings.type](settings, class_count)
+
+
+def weight_count(settings: DenoiserSettings, class_count: int) -> int:
+    """How many numbers the weights of `weight_shapes` are."""
+    return sum(math.prod(shape) for shape in weight_shapes(settings, class_count))
 
 
 def _convolution(kernel: int, inputs: int, filters: int) -> list[tuple[int, ...]]:

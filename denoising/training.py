@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from denoising import networks
 from denoising.noise import add_noise
@@ -21,6 +22,10 @@ PROGRESS_EVERY = 10  # steps
 
 class DenoiserDiverged(Exception):
     """The loss, or a weight, is no finite number any more."""
+
+
+class OutOfMemory(Exception):
+    """There is less memory than a batch needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,8 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self.steps = batch + 1
-        if self.steps % PROGRESS_EVERY and self.steps != self._asked:
+        stopped = self._should_stop()  # at every step: one of a large network can take a minute
+        if self.steps % PROGRESS_EVERY and self.steps != self._asked and not stopped:
             return
         loss = float((logs or {})["loss"])
         if not np.isfinite(loss):
@@ -108,7 +114,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
         elapsed = time.perf_counter() - self._started
         left = elapsed / self.steps * (self._asked - self.steps)
         self._show(DenoiserProgress(self.steps, self._asked, loss, left))
-        if self._should_stop():
+        if stopped:
             self.model.stop_training = True
 
 
@@ -131,10 +137,11 @@ def train_denoiser(
         class_count: number of classes.
         seed: of weights, order and noise, 0 or more.
         show: told every few steps.
-        should_stop: asked every few steps; what was learnt until then is returned.
+        should_stop: asked after each step; what was learnt until then is returned.
 
     Raises:
         DenoiserDiverged: the loss, or a weight, became no finite number.
+        OutOfMemory: there is less memory than a batch needs.
     """
     keras.utils.set_random_seed(seed % 2**32)
     network = networks.build_denoiser(settings, class_count)
@@ -148,7 +155,13 @@ def train_denoiser(
     watcher = _Watcher(settings.steps, show, should_stop)
     started = time.perf_counter()
     batches = NoisyBatches(images, labels, settings, seed)
-    network.fit(batches, epochs=1, shuffle=False, callbacks=[watcher], verbose=0)
+    try:
+        network.fit(batches, epochs=1, shuffle=False, callbacks=[watcher], verbose=0)
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise OutOfMemory(
+            f"there is not enough memory for batches of {settings.batch_size:,} images; "
+            "a smaller 'batch_size' or a smaller network may help"
+        ) from error
     weights = networks.get_weights(network).astype(np.float16)
     if not np.isfinite(weights).all():
         raise DenoiserDiverged("a weight is no finite number; a smaller 'learning_rate' may help")

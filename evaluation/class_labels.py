@@ -15,6 +15,7 @@ from dataclasses import dataclass
 LONGEST = 14  # in cells: a Chinese character takes two
 OWN_FAMILY = "DejaVu Sans"  # the font that Matplotlib brings
 # Draws a box with a number for every character: worse than saying that there is no font.
+LEFT_TO_RIGHT = "\u200e"  # is not seen, and counts as a letter of such a script
 NO_REAL_FONT = "Last Resort", ".LastResort"
 
 
@@ -59,7 +60,8 @@ def class_labels(classes: Sequence[str]) -> ClassLabels:
 
 def cells(text: str) -> int:
     """Width of a text, about, in letters of the Latin script."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    seen = [letter for letter in text if letter != LEFT_TO_RIGHT]
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in seen)
 
 
 def shortened(name: str) -> str:
@@ -72,6 +74,11 @@ def shortened(name: str) -> str:
             break
         kept += letter
     return kept.rstrip() + "…"
+
+
+def within_a_line(text: str) -> str:
+    """The text such that it, in a script from right to left, turns round nothing beside it."""
+    return f"{LEFT_TO_RIGHT}{text}{LEFT_TO_RIGHT}"
 
 
 @contextlib.contextmanager

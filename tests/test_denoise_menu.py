@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 import denoise_view
 import menu
 from data_parser import DataSet
 from denoiser_folder import load_denoisers
+from denoising.noise import Noise
 from denoising.progress import DenoiserProgress
 from denoising.settings import settings_to_json
+from denoising_findings import judge
 from menu import HELP, Menu
 from terminal import PipeAsker
 from tests.denoisers import a_denoiser
@@ -123,6 +126,9 @@ def test_a_picture_with_noise_is_restored_and_read(
         (("nothing.txt", "", "", "n"), "there is no file nothing.txt"),
         (("", "fog 3", "", "n"), "'fog 3' does not say which noise"),
         (("", "", "Q", "n"), "'Q'"),
+        (("", "", "scan.png", "n"), "'scan.png' is no picture, for there is no such file"),
+        (("", "", "/", "n"), "'/' is no picture, for it is a folder"),
+        (("", "", __file__, "n"), "is no picture that can be read"),
         (("", "", "~nobody/" + 300 * "x", "n"), "x"),
     ],
 )
@@ -143,8 +149,86 @@ def test_ctrl_c_keeps_what_was_learnt_and_trains_no_further(
 
     monkeypatch.setattr(menu, "_stop_on_interrupt", stopping)
     shown = talk(bare, "denoise", file, "gaussian 0.6", "", "n")
-    assert "Ended after 10 steps" in shown and shown.count("Training denoiser") == 1
+    assert "Ended after 1 step in" in shown and shown.count("Training denoiser") == 1
     assert "0 convolutional" in shown and "1 conditional  " not in shown
+    assert "0 convolutional learnt from 1 of 20 steps" in shown
+    assert "1 conditional is not trained, and left out." in shown
+
+
+def test_ctrl_c_in_a_second_training_leaves_what_learnt_more(
+    bare: TrainerPredictor, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk(bare, "denoise", file, "gaussian 0.6", "", "n")
+    folder = tmp_path / "generators" / "denoisers"
+    before = {path.name for path in folder.iterdir()}
+
+    @contextlib.contextmanager
+    def stopping() -> Iterator[Callable[[], bool]]:
+        yield lambda: True
+
+    monkeypatch.setattr(menu, "_stop_on_interrupt", stopping)
+    shown = talk(bare, "denoise", file, "gaussian 0.6", "", "y")
+    assert "Ended after 1 step in" in shown and "the earlier one, of 20 steps, stays" in shown
+    assert {path.name for path in folder.iterdir()} == before
+    assert "learnt from" not in shown.split("Images")[1].replace("learnt from.", "")
+
+
+def test_a_denoiser_that_diverges_does_not_keep_others_from_being_trained(
+    bare: TrainerPredictor, tmp_path: Path
+) -> None:
+    wild = a_denoiser("residual", steps=20, learning_rate=10)
+    both = [settings_to_json(wild), settings_to_json(a_denoiser("convolutional", steps=20))]
+    (tmp_path / "both.txt").write_text(repr(both))
+    shown = talk(bare, "denoise", "both.txt", "gaussian 0.6", "", "n")
+    assert "nothing was kept" in shown and "\nTrained 20 steps" in shown
+    assert "0 residual is not trained, and left out." in shown and "\n  1 convolutional" in shown
+
+
+def test_what_cannot_be_kept_is_used_all_the_same(
+    bare: TrainerPredictor, file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "generators").write_text("a file where a folder should be")
+    shown = talk(bare, "denoise", file, "gaussian 0.6", "", "n")
+    assert shown.count("what was trained is in memory until the program ends") == 2
+    assert "\n  0 convolutional" in shown and "\n  1 conditional" in shown
+    assert "defect" not in shown
+
+
+def test_pictures_that_cannot_all_be_written_are_taken_away(
+    bare: TrainerPredictor, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        Path(str(given[-1])).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("evaluation.plots.plot_image_sheet", full)
+    shown = talk(bare, "denoise", file, "gaussian 0.6", "A", "n")
+    assert "the pictures cannot be written to denoised: No space left" in shown.lower().replace(
+        "no space", "No space"
+    )
+    assert not (tmp_path / "denoised").exists()
+    assert "\n clean " in shown  # the image that was asked for
+
+
+def test_a_character_is_meant_where_a_file_is_called_like_it(
+    bare: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
+) -> None:
+    Image.fromarray(255 - data_set.images[0]).save(tmp_path / "B.png")
+    (tmp_path / "B.png").rename(tmp_path / "B")
+    shown = talk(bare, "denoise", file, "gaussian 0.6", "B", "n", "denoise", "y", "", "./B", "n")
+    character, picture = shown.split("Use the previous one")
+    assert "\n clean " in character and "the picture" not in character
+    assert "\n the picture " in picture
+
+
+def test_a_picture_that_nobody_reads_is_not_given_to_who_is_told_the_class(
+    bare: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
+) -> None:
+    Image.fromarray(255 - data_set.images[0]).save(tmp_path / "scan.png")
+    shown = talk(bare, "denoise", file, "gaussian 0.6", "scan.png", "n")
+    titles = next(line for line in shown.splitlines() if line.startswith(" the picture"))
+    assert "0 convolutional" in titles and "conditional" not in titles
+    assert "The picture is not restored by 1 conditional: there is no network" in shown
 
 
 def test_a_folder_that_is_damaged_is_named_and_left_as_it_is(
@@ -173,8 +257,27 @@ def test_progress_keeps_its_places() -> None:
     assert lines[0] == "step   10/3000 loss  0.6931 1:15 left"
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_figures_are_whole_in_a_terminal_of_any_width(data_set: DataSet, width: int) -> None:
+    found = judge(
+        data_set,
+        [Noise("salt_and_pepper", 1), Noise("blur", 0)],
+        {"0 convolutional": lambda images, amount, labels: images},
+        lambda images: np.zeros(len(images), np.int64),
+        seed=1,
+    )
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as capture:
+        for table in denoise_view.findings_tables(found, width):
+            console.print(table)
+    shown = capture.get()
+    assert "…" not in shown and max(map(len, shown.splitlines())) <= width
+    for heading in denoise_view.HEADINGS:
+        assert len(re.findall(rf"\b{heading}\b", shown)) == 1
+    assert shown.count("33.33%") == 5 and shown.count("100.00") == 2
+
+
 def test_pictures_are_wrapped_to_the_terminal(reading: TrainerPredictor) -> None:
-    from denoising.noise import Noise
     from denoising_findings import RestoredImage, SeenImage
 
     seen = tuple(

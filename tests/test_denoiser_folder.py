@@ -1,6 +1,7 @@
 """Tests of folders of denoisers: what is saved comes back, and what is damaged is refused."""
 
 import json
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checked_folder import FILE_NAME
-from denoiser_folder import Denoiser, load_denoisers, save_denoiser
+from denoiser_folder import LOCK_NAME, Denoiser, load_denoisers, save_denoiser
 from denoising.settings import TYPES, weight_shapes
+from downloads.locking import only_process
 from errors import CollectionError
 from tests.denoisers import a_denoiser
 
@@ -159,3 +161,30 @@ def save_denoiser_once(folder: Path) -> None:
     if not (folder / "original.json").exists():
         save_denoiser(folder, trained())
         (folder / "original.json").write_bytes((folder / FILE_NAME).read_bytes())
+
+
+def _save_some(folder: Path, name: str) -> None:
+    for number in range(6):
+        save_denoiser(folder, trained("sparse", fingerprint=f"{name}{number}".ljust(64, "0")))
+
+
+def test_programs_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    start = multiprocessing.get_context("spawn").Process
+    programs = [start(target=_save_some, args=(tmp_path, name)) for name in "abc"]
+    for program in programs:
+        program.start()
+    for program in programs:
+        program.join()
+    assert [program.exitcode for program in programs] == [0, 0, 0]
+    assert len(load_denoisers(tmp_path)) == 18
+
+
+def test_who_waits_for_another_program_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("denoiser_folder.PATIENCE", 0.2)
+    with (
+        only_process(tmp_path / LOCK_NAME, lambda seconds: None),
+        pytest.raises(CollectionError, match="another program has been writing to it"),
+    ):
+        save_denoiser(tmp_path, trained())

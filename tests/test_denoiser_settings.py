@@ -57,6 +57,21 @@ def test_a_single_dictionary_is_one_denoiser(tmp_path: Path) -> None:
     assert settings.noise == (NoiseRange("gaussian", 0.1, 1.0),)
 
 
+def test_one_that_could_not_be_loaded_again_is_refused(tmp_path: Path) -> None:
+    large = RESIDUAL | {"filters": (1024, 1024, 1024), "blocks": 20}
+    with pytest.raises(
+        HyperparameterError, match="415,309,825 weights, but must have at most 50,0"
+    ):
+        read(tmp_path, repr(large))
+
+
+@pytest.mark.parametrize("amount", ["1" + 400 * "0", "(0, 1" + 400 * "0" + ")", "1e999", "-1"])
+def test_amounts_beyond_all_bounds_are_named(tmp_path: Path, amount: str) -> None:
+    text = repr(RESIDUAL | {"noise": "?"}).replace("'?'", f"{{'gaussian': {amount}}}")
+    with pytest.raises(HyperparameterError, match="'gaussian' has an amount from 0 to 5"):
+        read(tmp_path, text)
+
+
 def test_noise_may_be_of_several_kinds_and_of_one_amount(tmp_path: Path) -> None:
     noise = {"lines": 3, "blur": [0, 2]}
     (settings,) = read(tmp_path, repr({**SPARSE, "noise": noise}))

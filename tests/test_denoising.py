@@ -11,7 +11,7 @@ from denoising import networks
 from denoising.noise import Noise, add_noise
 from denoising.progress import DenoiserProgress
 from denoising.settings import TYPES, DenoiserSettings, weight_shapes
-from denoising.training import DenoiserDiverged, NoisyBatches, train_denoiser
+from denoising.training import DenoiserDiverged, NoisyBatches, OutOfMemory, train_denoiser
 from denoising_findings import DenoisingFindings, judge, restore_one
 from tests.denoisers import OWN, a_denoiser
 
@@ -257,6 +257,17 @@ def test_one_image_is_read_before_and_after(data_set: DataSet) -> None:
     assert [seen.name for seen in found.seen] == ["clean", "noisy", "0"]
     assert found.label == "B" and found.seen[2].image.max() == 9
     assert [seen.likeliest[0].character for seen in found.seen] == ["B", "A", "A"]
+
+
+def test_too_little_memory_is_told_from_a_defect(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_noise(*given: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("denoising.training.add_noise", add_noise)
+    with pytest.raises(OutOfMemory, match="not enough memory for batches of 16 images"):
+        train_denoiser(a_denoiser("convolutional"), *data_set.subset("training"), 3, 1)
 
 
 def test_many_test_images_are_a_draw_that_repeats(

@@ -20,6 +20,7 @@ import report_findings
 from data_parser import DataSet, split_data
 from errors import UserError
 from evaluation import overlap
+from evaluation.class_labels import class_labels
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, EpochScores, ModelCollection, network_of
 from network_layers import (
@@ -34,6 +35,7 @@ from network_layers import (
 )
 from report import NO_ENTRIES, write_report
 from report_findings import BestFindings, EntryFindings, read_entries
+from report_sections import PictureFolder, best_section
 from tests.conftest import MakeDataSet
 from tests.entries import an_entry
 from tests.html_pages import Page
@@ -244,6 +246,34 @@ def test_a_place_that_cannot_be_written_is_named(
             data_set, ModelCollection(data_set.classes), tmp_path / name, seed=1, read=refuse
         )
     assert [path.name for path in tmp_path.iterdir() if path.name != "state"] == ["file"]
+
+
+def test_the_topmost_folder_is_refused_in_plain_words(data_set: DataSet) -> None:
+    with pytest.raises(UserError, match="in '/': no new folder can have that name; give another"):
+        write_report(data_set, ModelCollection(data_set.classes), Path("/"), seed=1, read=refuse)
+
+
+def test_a_name_from_right_to_left_leaves_the_arrow_before_it(
+    data_set: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluation import report_plots
+
+    seen: list[str] = []
+    draw = report_plots.plot_misread
+
+    def plot_misread(images: Images, captions: Sequence[tuple[str, str]], path: Path) -> None:
+        seen.extend(caption for _, caption in captions)
+        draw(images, captions, path)
+
+    monkeypatch.setattr(report_plots, "plot_misread", plot_misread)
+    hebrew = renamed(data_set, ("שלום", "B", "C"))
+    collection = collection_of(hebrew, entry_of(hebrew, 0))
+    _, best = found_in(hebrew, collection, Reader(3, {1: 0}))
+    labels = class_labels(hebrew.classes)
+    section = best_section(hebrew, labels, best, PictureFolder(tmp_path))
+    assert seen and section.blocks
+    # A mark on each side: without them the whole line would be turned round.
+    assert all(re.fullmatch("→ \u200eשלום\u200e \\d+%", caption) for caption in seen)
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, MemoryError])
