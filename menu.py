@@ -642,6 +642,11 @@ class Menu:
         if query or len(listed) < len(collection.entries):
             say(views.results_scope(selection, len(collection.entries)))
         say(views.results_notes(collection, listed, self._session.data_set.fingerprint))
+        if selection.query.curves:
+            from learning_curves import write_learning_curves  # with Matplotlib
+
+            path, drawn = write_learning_curves(collection, listed, Path.cwd())
+            say(f"Learning curves of {drawn} of them: {shown_path(path)}")
 
     def _evaluate(self) -> None:
         answer = self._asker.ask("Path of a labelled data set [the test split]:", paths=True)

@@ -4,7 +4,9 @@
 
 The base is the small network of `champion_hyperparameters.txt` at half its width, trained as
 `champion_training_parameters.txt` says, but without a teacher, on IMAGES images a class for EPOCHS
-epochs. Each other run changes one thing. Runs that the file has already are not done again.
+epochs. Each other run changes one thing. Keys for classes of unlike size are compared on as many
+images in all, drawn as unevenly as the file holds them; accuracy is the mean over the classes
+there too. Runs that the file has already are not done again.
 """
 
 from __future__ import annotations
@@ -111,6 +113,19 @@ def _with_dropout(layers: Layers) -> Layers:
     return [*copy.deepcopy(layers), {"type": "dropout", "dropout_ratio": 0.3}]
 
 
+# Images as uneven as the file's; sampling is what the base does, and so what is left out first.
+UNEVEN = "uneven images"
+CLASS_WEIGHTING: dict[str, Parameters] = {
+    UNEVEN: {"class_weighting": None},
+    "uneven, sampling": {"class_weighting": "sampling"},
+    "uneven, balanced": {"class_weighting": "balanced"},
+    "uneven, prior": {"class_weighting": "prior"},
+}
+TAUGHT = "taught by one twice as wide"
+DISTILLATION: Parameters = {
+    "label_smoothing": None,
+    "distillation": {"teacher": 0, "weight": 0.8, "temperature": 2},
+}
 CHANGED_LAYERS: dict[str, Callable[[Layers], Layers]] = {
     "no normalization": _without_normalization,
     "no shortcuts": _plain,
@@ -165,17 +180,27 @@ def runs(options: argparse.Namespace) -> Iterator[Run]:
             yield Run(name, tuple(layers), with_changes(parameters, changes), **common)
         for name, change in CHANGED_LAYERS.items():
             yield Run(name, tuple(change(layers)), parameters, **common)
+        teacher = tuple(champion_layers(SMALL))
+        taught = with_changes(parameters, DISTILLATION)
+        yield Run(TAUGHT, tuple(layers), taught, **common, teacher=teacher)
+        for name, changes in CLASS_WEIGHTING.items():
+            changed = with_changes(parameters, changes)
+            yield Run(name, tuple(layers), changed, **common, uneven=True)
 
 
 def table(results: list[dict[str, Any]]) -> Iterator[str]:
     """The lines of a Markdown table: a line for each change, means and spreads over the seeds."""
-    yield "| changed | validation accuracy | spread | against the base | weights | seconds |"
+    yield "| changed | validation accuracy | spread | against its base | weights | seconds |"
     yield "|---|--:|--:|--:|--:|--:|"
     by_name: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         by_name.setdefault(result["run"]["name"], []).append(result)
-    base = {result["run"]["seed"]: result["validation"] for result in by_name[BASE]}
+    bases = {
+        name: {result["run"]["seed"]: result["validation"] for result in by_name.get(name, ())}
+        for name in (BASE, UNEVEN)
+    }
     for name, found in by_name.items():
+        base = bases[UNEVEN if name in CLASS_WEIGHTING else BASE]
         accuracies = [result["validation"] for result in found]
         spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
         gained = statistics.mean(

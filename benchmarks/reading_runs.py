@@ -47,6 +47,9 @@ class Run:
         images: training images of each class; 0 for all there are.
         seed: of the images chosen, the weights and the order.
         digits: whether the digits are among the classes.
+        teacher: layers of a network that is trained first, by the same parameters but the label
+            smoothing that they may lack, and then taught from; None for none.
+        uneven: the training images are that many on the average, and as uneven as the file's.
     """
 
     name: str
@@ -55,6 +58,12 @@ class Run:
     images: int
     seed: int
     digits: bool
+    teacher: tuple[dict[str, Any], ...] | None = None
+    uneven: bool | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What the run is, as results files have it; what is None is left out."""
+        return {key: value for key, value in vars(self).items() if value is not None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +89,7 @@ def run_missing(runs: Iterable[Run], options: argparse.Namespace) -> list[dict[s
     results: list[dict[str, Any]] = []
     if options.json.exists():
         results = json.loads(options.json.read_text(encoding="utf-8"))["results"]
-    wanted = [dataclasses.asdict(run) for run in runs]
+    wanted = [run.fields() for run in runs]
     missing = [run for run in wanted if not any(_is_of(result, run) for result in results)]
     with ThreadPoolExecutor(options.jobs) as pool:
         for result in pool.map(lambda run: _in_a_process(run, options), missing):
@@ -146,10 +155,30 @@ def train_and_score(dataset: Path, run: dict[str, Any], *, read_test: bool) -> d
     )
     task = hyperparameters.TrainingTask(layers, parameters)
     data_set = data_parser.open_data_set(dataset, keep_digits=run["digits"], file_split=True)
-    data_set = _with_few(data_set, run["images"], run["seed"])
-    entry = model_collection.train_entry(
-        task, data_set, run["seed"], None, show=lambda progress: None, should_stop=lambda: False
-    )
+    data_set = _with_few(data_set, run["images"], run["seed"], uneven=run.get("uneven", False))
+
+    def trained(task: hyperparameters.TrainingTask, teacher: Any) -> Any:
+        return model_collection.train_entry(
+            task,
+            data_set,
+            run["seed"],
+            teacher,
+            show=lambda progress: None,
+            should_stop=lambda: False,
+        )
+
+    teacher = None
+    if "teacher" in run:
+        teaching = {"label_smoothing": 0.1, **run["parameters"]}
+        del teaching["distillation"]
+        teacher = trained(
+            hyperparameters.TrainingTask(
+                tuple(_checked(hyperparameters.layer_from_dictionary(x)) for x in run["teacher"]),
+                _checked(training_parameters.training_parameters_from_dictionary(teaching)),
+            ),
+            None,
+        )
+    entry = trained(task, teacher)
     network = model_collection.network_of(entry, len(data_set.classes))
     one = data_set.images[data_set.splits.validation[:1]]
     cnn_model.predict(network, one)
@@ -174,15 +203,21 @@ def _checked(read: tuple[Any, Sequence[str]]) -> Any:
     return value
 
 
-def _with_few(data_set: DataSet, images: int, seed: int) -> DataSet:
-    """The data set with so many training images a class, 0 for all, and a balanced validation."""
+def _with_few(data_set: DataSet, images: int, seed: int, *, uneven: bool) -> DataSet:
+    """The data set with so many training images a class, 0 for all, and a balanced validation.
+
+    Uneven ones are that many on the average.
+    """
     splits = data_set.splits
     # The validation images are the same for all seeds, and for every number of training images.
     validation = _few_of_each(
         splits.validation, data_set.labels, VALIDATION_IMAGES, np.random.default_rng(0)
     )
     training = splits.training
-    if images:
+    if uneven:
+        drawn = np.random.default_rng(seed).permutation(training)
+        training = np.sort(drawn[: images * len(data_set.classes)])
+    elif images:
         training = _few_of_each(training, data_set.labels, images, np.random.default_rng(seed))
     return dataclasses.replace(
         data_set,

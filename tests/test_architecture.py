@@ -26,6 +26,7 @@ LEVELS = (
     {
         "collection_folder",
         "report_findings",
+        "learning_curves",
         "collection_query",
         "generator_folder",
         "denoiser_folder",
