@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+LETTERS_SIDE_BY_SIDE = 2  # of a name below a column
+DARK_SHARE = 0.6  # on which black is hard to read
+
 
 def plot_confusion_matrix(
     matrix: npt.NDArray[np.int64], classes: Sequence[str], title: str, path: Path
@@ -28,15 +31,20 @@ def plot_confusion_matrix(
     figure = _figure(size, size)
     axes = figure.add_subplot()
     totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    picture = axes.imshow(matrix / totals, cmap="Blues", vmin=0, vmax=1)
+    shares = matrix / totals
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ticks = np.arange(len(classes))
     # Texts are shown as they are: a '$' begins no formula.
-    axes.set_xticks(ticks, classes, fontsize=8, parse_math=False)
+    longest = max(map(len, classes), default=0)
+    turned = 90 if longest > LETTERS_SIDE_BY_SIDE else 0
+    axes.set_xticks(ticks, classes, fontsize=8, parse_math=False, rotation=turned)
     axes.set_yticks(ticks, classes, fontsize=8, parse_math=False)
     axes.tick_params(top=True, labeltop=True)
     for row, column in zip(*np.nonzero(matrix), strict=True):
         if row != column:
-            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=5)
+            colour = "white" if shares[row, column] > DARK_SHARE else "black"
+            count = str(matrix[row, column])
+            axes.text(column, row, count, ha="center", va="center", fontsize=5, color=colour)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
     axes.set_title(title, fontsize=10, parse_math=False)
