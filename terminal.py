@@ -86,7 +86,8 @@ class PersonAsker:
         """Ask at the terminal; see `Asker.ask`."""
         try:
             answer = self._session.prompt(
-                question + " ",
+                # Asked again when the window gets another width.
+                lambda: _filled(question, shutil.get_terminal_size().columns) + " ",
                 completer=_completer(words, paths),
                 complete_while_typing=False,
             )

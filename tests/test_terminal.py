@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+import menu
 import terminal
 from data_parser import DataSet, write_npz
 from errors import UserError
 from terminal import InputEnded, PipeAsker, as_path, ask_yes_or_no, shown_path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROMPT = "Train, Predict, Save, Load, Results, Evaluate, Gan, Generate, Help, Exit:"
+PROMPT = "Help, Exit:"  # its end, which is never broken at these widths
 UP = "\x1b[A"
 Spawn = Callable[..., Any]
 
@@ -198,6 +199,13 @@ def test_words_and_paths_are_completed_and_earlier_answers_come_back(spawn: Spaw
     again.send(UP + UP + "\r")  # from the session before
     again.expect_exact("Show layers? (Y/N):")
     leave(again)
+
+
+def test_a_question_that_is_longer_than_a_line_is_broken_between_words(spawn: Spawn) -> None:
+    process = spawn(columns=60)
+    words = [word for word in re.split(r"[\s,:]+|\x1b\[[0-9;?]*[a-zA-Z]", process.before) if word]
+    assert {*menu.HELP} - {"Help", "Exit"} <= {*words}
+    leave(process)
 
 
 def test_ctrl_c_at_the_prompt_asks_and_a_no_stays(spawn: Spawn) -> None:
