@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,12 +23,14 @@ from denoising_findings import judge
 from menu import HELP, Menu
 from terminal import PipeAsker
 from tests.denoisers import a_denoiser
+from trained_denoisers import TrainedDenoisers
 from trainer_predictor import TrainerPredictor
 
 PROMPT = f"{', '.join(HELP)}:"
 SETTINGS = "Path of the denoiser file"
 NOISE = "Noise, of any kinds and amounts [gaussian 0.2 0.6 1.0]:"
 EXAMPLE = "Character, or noisy picture, to restore [none]:"
+KINDS = "convolutional", "conditional"
 RETRAIN = "Train again what is trained already? (Y/N):"
 
 
@@ -41,9 +44,23 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def file(tmp_path: Path) -> Path:
     """Two tiny denoisers."""
     path = tmp_path / "denoisers.txt"
-    kinds = "convolutional", "conditional"
-    path.write_text(repr([settings_to_json(a_denoiser(kind, steps=20)) for kind in kinds]))
+    path.write_text(repr([settings_to_json(a_denoiser(kind, steps=20)) for kind in KINDS]))
     return path
+
+
+@pytest.fixture(scope="module")
+def trained_once(data_set: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the denoisers of `file`."""
+    denoisers = TrainedDenoisers(data_set, tmp_path_factory.mktemp("trained") / "denoisers", 42)
+    for kind in KINDS:
+        denoisers.train(a_denoiser(kind, steps=20))
+    return denoisers.folder
+
+
+@pytest.fixture
+def already_trained(trained_once: Path, tmp_path: Path) -> None:
+    """The denoisers of `file` are in the session's folder."""
+    shutil.copytree(trained_once, tmp_path / "generators" / "denoisers")
 
 
 def talk(session: TrainerPredictor, *lines: object) -> str:
@@ -103,7 +120,7 @@ def test_what_is_trained_is_not_trained_again_unless_asked(
 
 
 def test_without_a_network_there_is_no_accuracy_and_the_label_is_told(
-    bare: TrainerPredictor, file: Path
+    already_trained: None, bare: TrainerPredictor, file: Path
 ) -> None:
     shown = talk(bare, "denoise", file, "", "A", "n")
     assert "told the character by its label" in shown and "read as" not in shown
@@ -112,7 +129,7 @@ def test_without_a_network_there_is_no_accuracy_and_the_label_is_told(
 
 
 def test_a_picture_with_noise_is_restored_and_read(
-    reading: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
+    already_trained: None, reading: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
 ) -> None:
     Image.fromarray(255 - data_set.images[0]).save(tmp_path / "my scan.png")
     shown = talk(reading, "denoise", file, "gaussian 0.6", "my scan.png", "n")
@@ -156,7 +173,11 @@ def test_ctrl_c_keeps_what_was_learnt_and_trains_no_further(
 
 
 def test_ctrl_c_in_a_second_training_leaves_what_learnt_more(
-    bare: TrainerPredictor, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    already_trained: None,
+    bare: TrainerPredictor,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     talk(bare, "denoise", file, "gaussian 0.6", "", "n")
     folder = tmp_path / "generators" / "denoisers"
@@ -195,7 +216,11 @@ def test_what_cannot_be_kept_is_used_all_the_same(
 
 
 def test_pictures_that_cannot_all_be_written_are_taken_away(
-    bare: TrainerPredictor, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    already_trained: None,
+    bare: TrainerPredictor,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(*given: object) -> None:
         Path(str(given[-1])).write_bytes(b"half")
@@ -211,7 +236,7 @@ def test_pictures_that_cannot_all_be_written_are_taken_away(
 
 
 def test_a_character_is_meant_where_a_file_is_called_like_it(
-    bare: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
+    already_trained: None, bare: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
 ) -> None:
     Image.fromarray(255 - data_set.images[0]).save(tmp_path / "B.png")
     (tmp_path / "B.png").rename(tmp_path / "B")
@@ -222,7 +247,7 @@ def test_a_character_is_meant_where_a_file_is_called_like_it(
 
 
 def test_a_picture_that_nobody_reads_is_not_given_to_who_is_told_the_class(
-    bare: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
+    already_trained: None, bare: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
 ) -> None:
     Image.fromarray(255 - data_set.images[0]).save(tmp_path / "scan.png")
     shown = talk(bare, "denoise", file, "gaussian 0.6", "scan.png", "n")
