@@ -190,7 +190,7 @@ def runs(options: argparse.Namespace) -> Iterator[Run]:
 
 def table(results: list[dict[str, Any]]) -> Iterator[str]:
     """The lines of a Markdown table: a line for each change, means and spreads over the seeds."""
-    yield "| changed | validation accuracy | spread | against its base | weights | seconds |"
+    yield "| changed | seeds | validation accuracy | against its base | weights | seconds |"
     yield "|---|--:|--:|--:|--:|--:|"
     by_name: dict[str, list[dict[str, Any]]] = {}
     for result in results:
@@ -202,13 +202,14 @@ def table(results: list[dict[str, Any]]) -> Iterator[str]:
     for name, found in by_name.items():
         base = bases[UNEVEN if name in CLASS_WEIGHTING else BASE]
         accuracies = [result["validation"] for result in found]
-        spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
         gained = statistics.mean(
             result["validation"] - base[result["run"]["seed"]] for result in found
         )
-        seconds = statistics.mean(result["seconds"] for result in found)
+        spread = f" ± {statistics.stdev(accuracies):.2%}" if len(accuracies) > 1 else ""
+        seconds = statistics.median(result["seconds"] for result in found)
         yield (
-            f"| {name} | {statistics.mean(accuracies):.2%} | ± {spread:.2%} | {gained * 100:+.2f} "
+            f"| {name} | {len(found)} | {statistics.mean(accuracies):.2%}{spread} "
+            f"| {gained * 100:+.2f} "
             f"| {found[0]['weights']:,} | {seconds:.0f} |"
         )
 
