@@ -346,10 +346,18 @@ def predict(network: keras.Model, images: Images) -> npt.NDArray[np.float32]:
         float32 (N, classes), probabilities; each row sums to 1.
     """
     if len(images) <= FEW_IMAGES:
-        probabilities = network.predict_on_batch(images)
+        probabilities = _read_few(network, images)
     else:
         probabilities = network.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
     return np.asarray(probabilities, np.float32)
+
+
+def _read_few(network: keras.Model, images: Images) -> Any:
+    """Layer by layer the first time, for which compiling takes too long; compiled from then on."""
+    if network.predict_function is None:
+        network.make_predict_function()  # which compiles nothing yet
+        return keras.ops.convert_to_numpy(network(images, training=False))
+    return network.predict_on_batch(images)
 
 
 def to_half_precision(weights: Weights) -> Weights:
