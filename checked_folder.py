@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from errors import CollectionError
 
+WEIGHTS_ROW_NAME = re.compile(r"[0-9a-f]{16}\.weights\.npy")
 FILE_NAME = "collection.json"
 SCHEMA_VERSION = 1
 MAXIMUM_JSON_BYTES = 64_000_000
@@ -124,6 +125,101 @@ def write_atomically(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+def holds_document(folder: Path) -> bool:
+    """Whether a folder has a JSON document, of whatever content.
+
+    Raises:
+        CollectionError: that cannot be told.
+    """
+    try:
+        (folder / FILE_NAME).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise CollectionError(f"{folder} cannot be read: {reason}") from error
+    return True
+
+
+@contextlib.contextmanager
+def writing(folder: Path, what: str) -> Iterator[list[Path]]:
+    """Add files to a folder, which is made; where that fails, the new ones are taken away again.
+
+    Args:
+        folder: where.
+        what: is saved, for the message, such as "the generator".
+
+    Yields:
+        The list for paths of files that were not there before, as `write_content` fills it.
+
+    Raises:
+        CollectionError: the folder cannot be written; what was there is unchanged.
+    """
+    new: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield new
+    except OSError as error:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise CollectionError(
+            f"{what} cannot be saved in {folder}: {error.strerror or error}; "
+            "what was there before is unchanged"
+        ) from error
+
+
+def remove_other_weights(folder: Path, current: set[str]) -> None:
+    """Take away files of weights that are not named any more."""
+    for path in folder.iterdir():
+        if WEIGHTS_ROW_NAME.fullmatch(path.name) and path.name not in current:
+            with contextlib.suppress(OSError):  # a file too many does no harm
+                path.unlink()
+
+
+def write_weights_row(
+    folder: Path, weights: npt.NDArray[np.float16], new: list[Path]
+) -> dict[str, str]:
+    """Write a row of weights; returns how a document names the file.
+
+    Args:
+        folder: where.
+        weights: float16 (W,).
+        new: of `write_content`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    return write_content(folder, npy_bytes(weights), ".weights.npy", new)
+
+
+def read_weights_row(folder: Path, given: Any, count: int) -> npt.NDArray[np.float16]:
+    """Read a row of weights.
+
+    Args:
+        folder: where.
+        given: how a document names the file.
+        count: numbers W that it must hold; nothing larger is ever read.
+
+    Returns:
+        float16 (W,), all finite.
+
+    Raises:
+        Problem: it is missing, or something else.
+    """
+    content = read_content(folder, *file_named(given, WEIGHTS_ROW_NAME), 2 * count + 1000)
+    try:
+        weights = np.load(io.BytesIO(content), allow_pickle=False)
+    # NumPy answers a damaged file with many kinds of error.
+    except Exception as error:
+        raise Problem("the weights cannot be read") from error
+    if not isinstance(weights, np.ndarray) or weights.shape != (count,) or weights.dtype != "<f2":
+        raise Problem(f"the weights are not a row of {count:,} half-precision numbers")
+    if not np.isfinite(weights).all():
+        raise Problem("the weights hold values that are not numbers")
+    return weights
 
 
 def read_document(folder: Path, form: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     all by loss                                   every entry, lowest validation loss first
     by parameters where test accuracy > 90%       the smallest 20 of those
     where optimizer = adam and type contains conv2d
+    curves top 5                                  learning curves of the best 5 as well
 
 A query has clauses in any order, each once at most. Names and values are plain data of the
 entries: nothing is executed.
@@ -27,7 +28,7 @@ from training_parameters import TrainingParameters
 
 FEW = 20  # entries that are listed where a query does not say how many
 EXAMPLE = "top 50 by loss where parameters < 500000 and optimizer = adam"
-CLAUSES = ("all", "top", "by", "where")
+CLAUSES = ("all", "top", "by", "where", "curves")
 ORDERS = {"ascending": False, "descending": True}
 TOKENS = re.compile(r"""'[^']*'|"[^"]*"|<=|>=|!=|==|[=<>]|[^\s<>=!'"]+|\S""")
 PLAIN_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?(e[+-]?\d{1,3})?", re.IGNORECASE)
@@ -119,12 +120,14 @@ class Query:
             those without a value come last.
         descending: highest first.
         conditions: all of them hold for what is listed.
+        curves: whether learning curves are asked for.
     """
 
     most: int | None
     column: Column
     descending: bool
     conditions: tuple[Condition, ...]
+    curves: bool
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,8 @@ def select(collection: ModelCollection, text: str) -> Selection:
     Raises:
         UserError: the text is no query.
     """
-    few = not text.strip() and len(collection.entries) <= FEW
-    query = read_query("all by number" if few else text)
+    few = text.strip().lower() in ("", "curves") and len(collection.entries) <= FEW
+    query = read_query(f"all by number {text}" if few else text)
     rows = [
         NumberedEntry(number, entry, len(collection.classes))
         for number, entry in enumerate(collection.entries)
@@ -183,11 +186,14 @@ def read_query(text: str) -> Query:
     """
     clauses = _clauses(TOKENS.findall(text))
     column, descending = _order(clauses.get("by"))
+    if clauses.get("curves"):
+        raise UserError(f"{quote(_text(clauses['curves']))} cannot stand after 'curves'")
     return Query(
         most=_most(clauses),
         column=column,
         descending=descending,
         conditions=tuple(_conditions(clauses["where"])) if "where" in clauses else (),
+        curves="curves" in clauses,
     )
 
 
@@ -206,7 +212,7 @@ def _clauses(tokens: Sequence[str]) -> dict[str, list[str]]:
         elif current is None:
             raise UserError(
                 f"{quote(token)} begins no clause; write 'all', 'top' and a number, 'by' and a "
-                f"column, 'where' and conditions, such as {EXAMPLE}"
+                f"column, 'where' and conditions, 'curves', such as {EXAMPLE}"
             )
         else:
             current.append(token)

@@ -7,12 +7,9 @@ code point, one of many by their number and a hash.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import io
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,17 +26,17 @@ from checked_folder import (
     a_number,
     a_text,
     a_whole_number,
-    file_named,
+    holds_document,
     naming,
-    npy_bytes,
-    read_content,
     read_document,
     read_record,
+    read_weights_row,
+    remove_other_weights,
     within,
     write_atomically,
-    write_content,
+    write_weights_row,
+    writing,
 )
-from errors import CollectionError
 from gan.settings import (
     CHARACTER_KINDS,
     GanSettings,
@@ -50,7 +47,6 @@ from gan.settings import (
 from literal_files import quoted_list
 
 FORMAT = "handwriting generator collection"
-WEIGHTS_NAME = re.compile(r"[0-9a-f]{16}\.weights\.npy")
 MAXIMUM_GENERATORS = MAXIMUM_CHARACTERS = 70_000
 
 
@@ -124,13 +120,8 @@ def load_generators(folder: Path, kind: str) -> dict[tuple[str, ...], CharacterG
     Raises:
         CollectionError: the folder is damaged, or holds something else.
     """
-    try:
-        (folder / FILE_NAME).stat()
-    except (FileNotFoundError, NotADirectoryError):
+    if not holds_document(folder):
         return {}
-    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
-        reason = getattr(error, "strerror", None) or error
-        raise CollectionError(f"{folder} cannot be read: {reason}") from error
     return _checked_generators(folder, kind, read_document(folder, FORMAT))
 
 
@@ -207,7 +198,7 @@ def _read_generator(folder: Path, kind: str, given: Any) -> CharacterGenerator:
             a_text(name, "a library"): a_text(version, "a version")
             for name, version in a_mapping(about.get("versions"), "'versions'").items()
         },
-        weights=_read_weights(folder, about.get("weights"), weight_count(settings, classes)),
+        weights=read_weights_row(folder, about.get("weights"), weight_count(settings, classes)),
     )
 
 
@@ -223,21 +214,6 @@ def _read_characters(kind: str, about: Mapping[str, Any]) -> tuple[str, ...]:
     return characters
 
 
-def _read_weights(folder: Path, given: Any, count: int) -> npt.NDArray[np.float16]:
-    """A row of `count` numbers; nothing larger is ever read."""
-    content = read_content(folder, *file_named(given, WEIGHTS_NAME), 2 * count + 1000)
-    try:
-        weights = np.load(io.BytesIO(content), allow_pickle=False)
-    # NumPy answers a damaged file with many kinds of error.
-    except Exception as error:
-        raise Problem("the weights cannot be read") from error
-    if not isinstance(weights, np.ndarray) or weights.shape != (count,) or weights.dtype != "<f2":
-        raise Problem(f"the weights are not a row of {count:,} half-precision numbers")
-    if not np.isfinite(weights).all():
-        raise Problem("the weights hold values that are not numbers")
-    return weights
-
-
 def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> None:
     """Add a generator to a folder, in place of one of the same characters.
 
@@ -250,9 +226,7 @@ def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> No
         CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
     """
     generators = load_generators(folder, kind) | {generator.characters: generator}
-    new: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder, "the generator") as new:
         document: dict[str, Any] = {
             "format": FORMAT,
             "schema_version": SCHEMA_VERSION,
@@ -263,15 +237,9 @@ def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> No
             },
         }
         write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
-    except OSError as error:
-        for path in new:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-        raise CollectionError(
-            f"the generator cannot be saved in {folder}: {error.strerror or error}; "
-            "what was there before is unchanged"
-        ) from error
-    _remove_others(folder, {about["weights"]["file"] for about in document["generators"].values()})
+    remove_other_weights(
+        folder, {about["weights"]["file"] for about in document["generators"].values()}
+    )
 
 
 def _document(
@@ -289,12 +257,5 @@ def _document(
         "data": dataclasses.asdict(generator.data),
         "quality": dict(generator.quality),
         "versions": dict(generator.versions),
-        "weights": write_content(folder, npy_bytes(generator.weights), ".weights.npy", new),
+        "weights": write_weights_row(folder, generator.weights, new),
     }
-
-
-def _remove_others(folder: Path, current: set[str]) -> None:
-    for path in folder.iterdir():
-        if WEIGHTS_NAME.fullmatch(path.name) and path.name not in current:
-            with contextlib.suppress(OSError):  # a file too many does no harm
-                path.unlink()

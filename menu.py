@@ -25,6 +25,8 @@ from checked_folder import write_atomically
 from collection_folder import FILE_NAME
 from collection_query import select
 from data_parser import SPLIT_SHARES, open_data_set
+from denoising.noise import parse_noises
+from denoising.settings import DenoiserSettings, read_denoiser_settings
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS
 from gan_view import make_gan_view
@@ -52,6 +54,8 @@ from unused_path import unused_path
 
 if TYPE_CHECKING:
     from data_parser import DataSet
+    from denoising.noise import Noise
+    from denoising_findings import DenoisingFindings
     from trainer_predictor import Evaluation
 
 ROOT = Path(__file__).resolve().parent
@@ -60,11 +64,13 @@ DEFAULT_SETTINGS = {
     "hyperparameter": ROOT / "model_hyperparameters.txt",
     "training-parameter": ROOT / "model_training_parameters.txt",
     "GAN settings": ROOT / "gan_hyperparameters.txt",
+    "denoiser": ROOT / "denoiser_hyperparameters.txt",
 }
 # Messages that begin with one of these words, and not with a path, begin with a capital.
 FIRST_WORDS = ("a", "ask", "finished", "no", "stopped", "that", "the", "there", "this")
 UNSAVED_FOLDERS_SHOWN = 3
 MOST_DRAWINGS = 100_000
+DEFAULT_NOISE = "gaussian 0.2 0.6 1.0"
 HELP = {
     "Train": "train the networks of a hyperparameter file as a second file says",
     "Predict": "draw a character and read it with the best network",
@@ -75,6 +81,7 @@ HELP = {
     "Report": "write a page with pictures on the data set and the networks",
     "Gan": "train generators: networks that draw characters",
     "Generate": "write a sheet, a line of text, or a data set of drawn characters",
+    "Denoise": "train networks that take noise out of images; show and measure it",
     "Help": "this list",
     "Exit": "leave",
 }
@@ -189,6 +196,7 @@ class Menu:
             "Report": self._report,
             "Gan": self._gan,
             "Generate": self._generate,
+            "Denoise": self._denoise,
             "Help": self._help,
             "Exit": self._exit,
         }
@@ -484,6 +492,75 @@ class Menu:
             write_data_set(drawn, path, self._session.seed)
         return path
 
+    def _denoise(self) -> None:
+        settings_file = self._ask_for_settings("denoiser")
+        answer = self._asker.ask(f"Noise, of any kinds and amounts [{DEFAULT_NOISE}]:")
+        example = self._asker.ask("Character, or noisy picture, to restore [none]:", paths=True)
+        again = ask_yes_or_no(self._asker, "Train again what is trained already?")
+        denoisers = read_denoiser_settings(settings_file)
+        noises = parse_noises(answer or DEFAULT_NOISE)
+        if example:
+            path = as_path(example)
+            example = str(path) if os.path.isfile(path) else example
+            self._session.check_example(example)
+        self._wait_for_keras()
+        for number, settings in enumerate(denoisers):
+            needed = again or self._session.trained_denoisers.of(settings) is None
+            if needed and not self._train_denoiser(number, settings):
+                break
+        self._show_denoisers(denoisers, noises, example)
+
+    def _train_denoiser(self, number: int, settings: DenoiserSettings) -> bool:
+        """Train a denoiser with its progress shown; returns whether it was trained to its end."""
+        from denoise_view import make_denoise_view
+
+        denoisers = self._session.trained_denoisers
+        kinds = " and ".join(
+            f"{noise.kind} {noise.low:g} to {noise.high:g}" for noise in settings.noise
+        )
+        say(
+            f"Training denoiser {number}, {settings.type}, on {kinds}: {settings.steps:,} steps of "
+            f"{settings.batch_size} images. Ctrl-C ends it and keeps what was learnt."
+        )
+        with _stop_on_interrupt() as stop, make_denoise_view(make_console()) as show:
+            trained = denoisers.train(settings, show=show, should_stop=stop)
+        finished = trained.steps == settings.steps
+        say(
+            f"{'Trained' if finished else 'Ended after'} {trained.steps:,} steps in "
+            f"{views.duration(trained.seconds)}; kept in {shown_path(denoisers.folder)}"
+        )
+        return finished
+
+    def _show_denoisers(
+        self, denoisers: Sequence[DenoiserSettings], noises: Sequence[Noise], example: str
+    ) -> None:
+        import denoise_view
+
+        found = self._judged(denoisers, noises)
+        console = make_console()
+        console.print(denoise_view.findings_table(found))
+        best = self._session.collection.best()
+        told_by = "its label, for there is no network to read it"
+        if best is not None:
+            number = self._session.collection.entries.index(best)
+            told_by = f"entry {number}, which reads the noisy image first"
+            say(f"Accuracy is that of entry {number}.")
+        say(denoise_view.findings_notes(found, told_by))
+        for sentence in denoise_view.unlearnt_noise(denoisers, noises):
+            say(sentence)
+        say(f"Pictures: {shown_path(denoise_view.write_sheets(found, Path.cwd()))}")
+        if example:
+            restored = self._session.restore(denoisers, noises[0], example)
+            say(denoise_view.restored_image(restored, console.width))
+
+    def _judged(
+        self, denoisers: Sequence[DenoiserSettings], noises: Sequence[Noise]
+    ) -> DenoisingFindings:
+        if not sys.stdout.isatty():
+            return self._session.judge_denoisers(denoisers, noises)
+        with keys_unseen(), make_console().status("Reading ...") as status:
+            return self._session.judge_denoisers(denoisers, noises, show=status.update)
+
     def _save(self) -> None:
         folder = as_path(self._asker.ask("Folder to save in:", paths=True))
         copy = self._session.save(folder)
@@ -522,6 +599,11 @@ class Menu:
         if query or len(listed) < len(collection.entries):
             say(views.results_scope(selection, len(collection.entries)))
         say(views.results_notes(collection, listed, self._session.data_set.fingerprint))
+        if selection.query.curves:
+            from learning_curves import write_learning_curves  # with Matplotlib
+
+            path, drawn = write_learning_curves(collection, listed, Path.cwd())
+            say(f"Learning curves of {drawn} of them: {shown_path(path)}")
 
     def _evaluate(self) -> None:
         answer = self._asker.ask("Path of a labelled data set [the test split]:", paths=True)

@@ -15,6 +15,7 @@ from data_parser import SPLIT_NAMES, DataSet
 from evaluation import embedding, recognition
 from evaluation.class_labels import ClassLabels
 from evaluation.intervals import Proportion
+from learning_curves import MOST_CURVES, curve_of
 from model_collection import ModelCollection, origin_of
 from report_findings import BestFindings, EntryFindings, ImageMap, Indices
 from report_page import Block, Paragraph, Picture, Section, Table
@@ -26,7 +27,6 @@ CLASSES_WITH_EXAMPLES = 100
 CLASSES_IN_MATRIX = 60
 CLASSES_WITH_INTERVALS = 60
 ENTRIES_WITH_INTERVALS = 40
-ENTRIES_WITH_CURVES = 12
 FILTERS_SHOWN = 128
 EXAMPLES_EACH = 8
 MISREAD_SHOWN = 24
@@ -435,20 +435,13 @@ def with_interval(found: Proportion | None, otherwise: str = "no images") -> str
 
 def curves_section(found: Sequence[EntryFindings], pictures: PictureFolder) -> Section:
     """How accuracy rose from epoch to epoch."""
-    from evaluation.report_plots import Curve, plot_learning_curves
+    from evaluation.report_plots import plot_learning_curves
 
     with_history = [each for each in found if each.entry.history]
     if not with_history:
         return Section("Learning curves", [Paragraph("The entries have no history of epochs.")])
-    shown = with_history[:ENTRIES_WITH_CURVES]
-    curves = [
-        Curve(
-            f"entry {each.number}",
-            [epoch.accuracy for epoch in each.entry.history],
-            [epoch.validation_accuracy for epoch in each.entry.history],
-        )
-        for each in shown
-    ]
+    shown = with_history[:MOST_CURVES]
+    curves = [curve_of(f"entry {each.number}", each.entry) for each in shown]
     learnt = _range(np.array([each.entry.data.training_images for each in shown]))
     validated = _range(np.array([each.entry.validation.images for each in shown]))
     caption = (

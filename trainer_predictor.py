@@ -7,9 +7,11 @@ print(session.predict("basic", "A").likeliest)
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,8 @@ from autosave import Autosave, default_root
 from collection_folder import holds_collection, load_collection, save_collection
 from collection_training import TrainingObserver
 from data_parser import DataSet, read_labelled_images
+from denoising.noise import Noise, add_noise
+from denoising.settings import DenoiserSettings, name_of
 from errors import CollectionError, DataError, UserError
 from evaluation import overlap, recognition
 from evaluation.recognition import ConfusedPair, Likely, Score
@@ -38,6 +42,7 @@ from image_generator import (
 )
 from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection, network_of
+from trained_denoisers import TrainedDenoisers
 from trained_generators import TrainedGenerators, TrainingPlan
 from training_crew import TrainingCrew
 from unused_path import unused_path
@@ -45,11 +50,13 @@ from unused_path import unused_path
 if TYPE_CHECKING:
     import keras
 
+    from denoising_findings import DenoisingFindings, RestoredImage, Restorer
     from gan.course import TrainedGan
     from gan.progress import Progress
     from own_pictures import PictureReading
 
 GENERATOR_ROOT = Path(__file__).resolve().parent / "gan_collection"
+DENOISERS = "denoisers"  # their folder, beside those of generators
 LONGEST_LATENT = 4096
 
 
@@ -145,6 +152,9 @@ class TrainerPredictor:
         self.has_unsaved_entries = False
         self.trained_generators = TrainedGenerators(
             data_set, generator_root or GENERATOR_ROOT, seed
+        )
+        self.trained_denoisers = TrainedDenoisers(
+            data_set, (generator_root or GENERATOR_ROOT) / DENOISERS, seed
         )
         self._workers = workers
         self._cluster = cluster
@@ -257,6 +267,104 @@ class TrainerPredictor:
         return own_pictures.read_all(
             paths, self.collection.classes, lambda images: self._read(best, images)
         )
+
+    def judge_denoisers(
+        self,
+        denoisers: Sequence[DenoiserSettings],
+        noises: Sequence[Noise],
+        *,
+        show: Callable[[str], None] = lambda doing: None,
+    ) -> DenoisingFindings:
+        """Restore test images with denoisers, and read them with the best network if there is one.
+
+        Args:
+            denoisers: those that are trained already; others are left out.
+            noises: one or more.
+            show: told what is being done.
+
+        Raises:
+            CollectionError: the folder of denoisers is damaged.
+        """
+        from denoising_findings import judge  # with what it needs, which other commands do without
+
+        best = self.collection.best()
+
+        def read(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.integer]:
+            assert best is not None
+            taken_for: npt.NDArray[np.integer] = self._read(best, images).argmax(axis=1)
+            return taken_for
+
+        return judge(
+            self.data_set,
+            noises,
+            self._restorers(denoisers),
+            None if best is None else read,
+            self.seed,
+            show,
+        )
+
+    def restore(
+        self, denoisers: Sequence[DenoiserSettings], noise: Noise, example: str
+    ) -> RestoredImage:
+        """Restore one noisy image with denoisers, and read it before and after.
+
+        Args:
+            denoisers: those that are trained already; others are left out.
+            noise: what a test image is given, or what a picture is said to have.
+            example: a character, of which a test image is drawn by lot; or the path of a picture
+                that has noise already.
+
+        Raises:
+            UserError: there is neither such a character nor such a picture.
+        """
+        from denoising_findings import restore_one
+
+        label, images = self._example(noise, example)
+        best = self.collection.best()
+        return restore_one(
+            noise,
+            images,
+            label,
+            self.data_set.classes,
+            self._restorers(denoisers),
+            None if best is None else lambda seen: self._read(best, seen),
+        )
+
+    def check_example(self, example: str) -> None:
+        """Refuse what `restore` could not restore.
+
+        Raises:
+            UserError: there is neither such a character nor such a picture.
+        """
+        if not os.path.isfile(example):
+            self.data_set.class_of(example)
+
+    def _example(
+        self, noise: Noise, example: str
+    ) -> tuple[int | None, dict[str, npt.NDArray[np.uint8]]]:
+        """Class index and images by name, the noisy one last."""
+        if os.path.isfile(example):
+            from own_pictures import read_picture
+
+            return None, {"the picture": read_picture(Path(example))}
+        label, _ = self.data_set.class_of(example)
+        rows = self.data_set.indices("test")
+        row = self._random.choice(rows[self.data_set.labels[rows] == label])
+        clean = self.data_set.images[row]
+        noisy = add_noise(
+            clean[np.newaxis], noise.kind, np.array([noise.amount], np.float32), self._random
+        )
+        return label, {"clean": clean, noise.name: noisy[0]}
+
+    def _restorers(self, denoisers: Sequence[DenoiserSettings]) -> dict[str, Restorer]:
+        """What restores, by name: number in the file, and type."""
+        trained = self.trained_denoisers
+        found: dict[str, Restorer] = {}
+        for number, settings in enumerate(denoisers):
+            denoiser = trained.of(settings)
+            if denoiser is not None:
+                found[name_of(number, settings)] = partial(trained.restore, denoiser)
+        return found
 
     def report(self, folder: Path, *, show: Callable[[str], None] = lambda doing: None) -> Path:
         """Write a page with pictures on the open data set and the collection.

@@ -195,7 +195,8 @@ def _telling_apart(identities: Sequence[str]) -> int:
 _SCORE_HEADINGS = ("Val.\naccuracy", "Val.\nloss", "Test\naccuracy", "Test\nloss")
 
 
-def _table() -> Table:
+def plain_table() -> Table:
+    """An empty table, with a line below its headings alone."""
     from rich import box
     from rich.table import Table
 
@@ -338,7 +339,7 @@ def _entries(numbers: Sequence[int]) -> str:
 
 def layer_table(layers: Variant, class_count: int) -> Table:
     """The layers of a variant with the shape after each and its number of weights."""
-    table = _table()
+    table = plain_table()
     table.add_column("Layer")
     table.add_column("Output", justify="right")
     table.add_column("Parameters", justify="right")
@@ -353,7 +354,7 @@ def layer_table(layers: Variant, class_count: int) -> Table:
 
 def evaluation_table(result: Evaluation) -> Table:
     """Scores of every entry on the images evaluated."""
-    table = _table()
+    table = plain_table()
     for heading in ("No.", "Accuracy", "Loss", "Images"):
         table.add_column(heading, justify="right")
     with_seen = any(row.new_images != row.score for row in result.scores)

@@ -16,6 +16,7 @@ LEVELS = (
         "literal_files",
         "checked_folder",
         "downloads",
+        "denoising",
     },
     {"training_parameters", "variant_file", "keras_layers", "image_groups"},
     {"hyperparameters", "data_parser", "augmentation", "calibration", "learner", "optimizers"},
@@ -25,8 +26,11 @@ LEVELS = (
     {
         "collection_folder",
         "report_findings",
+        "learning_curves",
         "collection_query",
         "generator_folder",
+        "denoiser_folder",
+        "denoising_findings",
         "training_crew",
     },
     {"collection_training", "report_sections", "in_process_crew", "training_worker"},
@@ -37,11 +41,12 @@ LEVELS = (
         "own_pictures",
         "image_generator",
         "trained_generators",
+        "trained_denoisers",
         "generated_files",
     },
     {"trainer_predictor"},
     {"terminal", "views"},
-    {"training_view", "gan_view", "download_view"},
+    {"training_view", "gan_view", "denoise_view", "download_view"},
     {"menu"},
     {"__init__"},
 )
@@ -56,6 +61,8 @@ NETWORKS = {
     "optimizers.py",
     "tensorboard_log.py",
     "training_batches.py",
+    "denoising/networks.py",
+    "denoising/training.py",
     "gan/adversarial_model.py",
     "gan/adversarial_optimizers.py",
     "gan/batches.py",
@@ -77,7 +84,7 @@ SOURCES = sorted(
     path
     for folder in (
         ROOT,
-        *(ROOT / name for name in ("data_formats", "downloads", "evaluation", "gan")),
+        *(ROOT / name for name in ("data_formats", "denoising", "downloads", "evaluation", "gan")),
     )
     for path in folder.glob("*.py")
 )
@@ -148,6 +155,7 @@ def test_only_the_terminal_layer_prints(path: Path) -> None:
         "terminal",
         "training_view",
         "gan_view",
+        "denoise_view",
         "download_view",
         *PROGRAMS,
         *TRAINING_PROGRAMS,

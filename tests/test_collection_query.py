@@ -177,6 +177,7 @@ def test_every_training_parameter_of_one_value_is_a_column() -> None:
         ("all 5", "'5' cannot stand after 'all'"),
         ("all top 5", "'all' and 'top' are both there; leave one of them out"),
         ("top 5 top 6", "'top' is there twice"),
+        ("curves 5", "'5' cannot stand after 'curves'"),
         ("by", "'by' needs a column after it: number, validation accuracy"),
         ("by descending", "'by' needs a column after it"),
         ("by speed", "there is no column 'speed'; there are number, validation accuracy"),

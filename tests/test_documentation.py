@@ -9,6 +9,8 @@ from pathlib import Path
 
 import network_layers
 import training_parameters
+from denoising import noise
+from denoising import settings as denoiser_settings
 from gan import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +76,16 @@ def test_every_gan_setting_is_documented() -> None:
             assert f"`'{field.name}'`" in FORMATS
     for name in (*settings.KINDS, *settings.NETWORKS, *settings.LOSSES, *settings.STRATEGIES):
         assert name in FORMATS
+
+
+def test_every_denoiser_setting_is_documented() -> None:
+    section = FORMATS.split("## Denoisers", 1)[1].split("\n## ", 1)[0]
+    for field in dataclasses.fields(denoiser_settings.DenoiserSettings):
+        assert f"`'{field.name}'`" in section
+    for name in denoiser_settings.TYPES:
+        assert f"'{name}'" in section
+    for kind, most in noise.LARGEST_AMOUNTS.items():
+        assert f"| {kind} | 0 to {most:g}: " in section
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:

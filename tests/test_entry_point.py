@@ -22,7 +22,9 @@ from model_collection import ModelCollection
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = ROOT / "__init__.py"
-PROMPT = "Train, Predict, Save, Load, Results, Evaluate, Report, Gan, Generate, Help, Exit:"
+PROMPT = (
+    "Train, Predict, Save, Load, Results, Evaluate, Report, Gan, Generate, Denoise, Help, Exit:"
+)
 TINY = "[{'type':'flatten'}, {'type':'dense','dense_layer_size':%d}]"
 
 

@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from data_parser import DataSet
 from keras_preload import KerasPreload
 from menu import Menu
-from model_collection import Entry, ModelCollection
+from model_collection import Entry, EpochScores, ModelCollection
 from terminal import PipeAsker
 from tests.entries import a_collection, an_entry
 from trainer_predictor import TrainerPredictor
@@ -105,6 +106,35 @@ def test_a_wrong_query_is_answered_after_the_question_and_the_menu_goes_on(
     quoted = repr(query.split()[-1] if "tow" not in query else "tow")
     assert shown.index(QUESTION) < shown.index(quoted)
     assert shown.endswith("exit\n") and "defect" not in shown and rows(shown) == []
+
+
+@pytest.mark.parametrize(("line", "drawn"), [("results curves", 7), ("results top 3 curves", 3)])
+def test_learning_curves_are_drawn_of_those_listed_where_they_are_asked_for(
+    data_set: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    drawn: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    collection = a_collection(7)
+    history = (EpochScores(0.3, 2.0, 0.4, 1.5), EpochScores(0.5, 1.0, 0.6, 0.9))
+    collection.entries[:] = [
+        dataclasses.replace(one, history=history) for one in collection.entries
+    ]
+    shown = talk(data_set, collection, "results", "n", line, "n")
+    assert shown.count(f"Learning curves of {drawn} of them: learning-curves.png") == 1
+    with Image.open(tmp_path / "learning-curves.png") as picture:
+        assert picture.width > 500
+
+
+def test_without_a_history_there_are_no_curves_and_that_is_said(
+    data_set: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = talk(data_set, a_collection(2), "results curves", "n")
+    assert "The entries have no history of epochs to draw" in shown
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_other_commands_take_no_words(data_set: DataSet) -> None:

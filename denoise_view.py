@@ -1,0 +1,216 @@
+"""How denoisers are shown: their training, what they are worth, and one image before and after."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import views
+from denoising.noise import Noise
+from denoising.progress import DenoiserProgress
+from denoising.settings import DenoiserSettings, name_of
+from errors import UserError
+from terminal import keys_unseen, shows_colours
+from unused_path import unused_path
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from denoising_findings import Comparison, DenoisingFindings, Finding, RestoredImage
+
+LINES = 5
+BAR_LENGTH = 24
+PICTURE_WIDTH = 28  # characters an image
+
+
+def progress_line(progress: DenoiserProgress) -> str:
+    """Where a training stands, in words that keep their places while the numbers change."""
+    width = len(str(progress.steps))
+    return (
+        f"step {progress.step:>{width}}/{progress.steps} loss {progress.loss:7.4f} "
+        f"{views.duration(progress.seconds_left)} left"
+    )
+
+
+@contextlib.contextmanager
+def make_denoise_view(console: Console) -> Iterator[Callable[[DenoiserProgress], None]]:
+    """A view that fits the console: a bar at a terminal, lines in a pipe.
+
+    Args:
+        console: where it is shown.
+
+    Yields:
+        What is told each progress; when it is left, nothing moves any more.
+    """
+    if not console.is_terminal or console.is_dumb_terminal:
+        shown: list[int] = [0]
+
+        def show_line(progress: DenoiserProgress) -> None:
+            part = progress.step * LINES // progress.steps
+            if part > shown[-1]:
+                shown.append(part)
+                print(f"  {progress_line(progress)}", flush=True)
+
+        yield show_line
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=BAR_LENGTH)
+    with keys_unseen(), Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda progress: bar.update(
+            task,
+            total=progress.steps,
+            completed=progress.step,
+            description=progress_line(progress),
+        )
+
+
+def findings_table(found: DenoisingFindings) -> Table:
+    """Errors, ink and accuracy of noisy and of restored images, noise by noise."""
+    table = views.plain_table()
+    table.add_column("Images")
+    for heading in ("MSE", "PSNR", "SSIM", "Precision", "Recall", "F1", "Accuracy"):
+        table.add_column(heading, justify="right")
+    clean = "" if found.clean_accuracy is None else f"{found.clean_accuracy:.2%}"
+    table.add_row("clean", *[""] * 6, clean)
+    for by_noise in found.by_noise:
+        table.add_section()
+        table.add_row(by_noise.noise.name, *_cells(by_noise.noisy))
+        for finding in by_noise.restored:
+            table.add_row(f"  {finding.restorer}", *_cells(finding))
+    return table
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    measures = finding.measures
+    return (
+        f"{measures.mse:.4f}",
+        f"{measures.psnr:.2f}",
+        f"{measures.ssim:.3f}",
+        f"{measures.ink_precision:.3f}",
+        f"{measures.ink_recall:.3f}",
+        f"{measures.ink_f1:.3f}",
+        "" if finding.accuracy is None else f"{finding.accuracy:.2%}",
+    )
+
+
+def findings_notes(found: DenoisingFindings, told_by: str) -> str:
+    """What the table's columns are, and how the two best denoisers compare.
+
+    Args:
+        found: the findings.
+        told_by: who tells 'conditional' the class, such as "entry 3".
+    """
+    lines = [
+        f"On {found.images:,} test images. MSE of greys from 0 to 1, PSNR in dB; precision, recall "
+        "and F1 of the pixels with ink.",
+    ]
+    names = [finding.restorer or "" for finding in found.by_noise[0].restored]
+    if any(name.endswith("conditional") for name in names):
+        lines.append(f"'conditional' is told the character by {told_by}.")
+    for by_noise in found.by_noise:
+        if by_noise.comparison is not None:
+            lines.append(f"{by_noise.noise.name}: {_compared(by_noise.comparison)}")
+    return "\n".join(lines)
+
+
+def unlearnt_noise(denoisers: Sequence[DenoiserSettings], noises: Sequence[Noise]) -> list[str]:
+    """A sentence for each noise that some denoisers did not learn to take away."""
+    sentences = []
+    for noise in noises:
+        strangers = [
+            name_of(number, settings)
+            for number, settings in enumerate(denoisers)
+            if not settings.learns(noise)
+        ]
+        if strangers:
+            sentences.append(f"{noise.name} is not what {', '.join(strangers)} learnt from.")
+    return sentences
+
+
+def _compared(comparison: Comparison) -> str:
+    errors = comparison.errors
+    words = (
+        f"{comparison.one} against {comparison.other}: MSE {errors.difference:+.5f} "
+        f"({errors.low:+.5f} to {errors.high:+.5f}, p {_p_value(errors.p_value)})"
+    )
+    if comparison.accuracy is None:
+        return words
+    accuracy = comparison.accuracy
+    return (
+        f"{words}; read rightly only after the first {accuracy.only_one}, only after the second "
+        f"{accuracy.only_other} (p {_p_value(accuracy.p_value)})"
+    )
+
+
+def _p_value(p_value: float) -> str:
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def restored_image(restored: RestoredImage, width: int) -> str:
+    """One image before and after, and what it was taken for each time.
+
+    Args:
+        restored: the images.
+        width: of the terminal, in characters.
+    """
+    each_row = max(1, (width - 2) // PICTURE_WIDTH)
+    lines = []
+    for start in range(0, len(restored.seen), each_row):
+        row = restored.seen[start : start + each_row]
+        titles = (f"{seen.name[: PICTURE_WIDTH - 1]:{PICTURE_WIDTH}}" for seen in row)
+        lines.append(f" {''.join(titles)}".rstrip())
+        images = np.stack([seen.image for seen in row])
+        lines.append(views.pictures(images, shows_colours()))
+    longest = max(len(seen.name) for seen in restored.seen)
+    for seen in restored.seen:
+        if seen.likeliest:
+            first = seen.likeliest[0]
+            verdict = ""
+            if restored.label is not None and first.character != restored.label:
+                verdict = f" (wrong, it is {restored.label})"
+            lines.append(
+                f"  {seen.name:{longest}}  read as {first.character} "
+                f"{first.probability:7.2%}{verdict}"
+            )
+    return "\n".join(lines)
+
+
+def write_sheets(found: DenoisingFindings, folder: Path) -> Path:
+    """Write clean, noisy and restored images below each other as PNG, a file for each noise.
+
+    Args:
+        found: the findings.
+        folder: in which a new folder is made; nothing that was there is written over.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    from evaluation.plots import plot_image_sheet
+
+    path = unused_path(folder / "denoised")
+    try:
+        path.mkdir(parents=True)
+        for by_noise in found.by_noise:
+            findings = (by_noise.noisy, *by_noise.restored)
+            name = by_noise.noise.name
+            plot_image_sheet(
+                [found.examples, *(finding.examples for finding in findings)],
+                ["clean", *(finding.restorer or "noisy" for finding in findings)],
+                f"{name}: noisy and restored test images",
+                path / f"{name.replace(' ', '-')}.png",
+            )
+    except OSError as error:
+        raise UserError(
+            f"the pictures cannot be written to {path}: {error.strerror or error}"
+        ) from error
+    return path

@@ -1,0 +1,1 @@
+"""Denoising autoencoders: networks that restore noisy images of characters."""

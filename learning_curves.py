@@ -1,0 +1,64 @@
+"""How the accuracy of entries rose from epoch to epoch, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from errors import UserError
+from model_collection import Entry, ModelCollection
+from unused_path import unused_path
+
+if TYPE_CHECKING:
+    from evaluation.report_plots import Curve
+
+MOST_CURVES = 12  # of a picture
+
+
+def curve_of(name: str, entry: Entry) -> Curve:
+    """Training and validation accuracy of an entry after each epoch, under that name."""
+    from evaluation.report_plots import Curve  # Matplotlib takes a while to import
+
+    return Curve(
+        name,
+        [epoch.accuracy for epoch in entry.history],
+        [epoch.validation_accuracy for epoch in entry.history],
+    )
+
+
+def write_learning_curves(
+    collection: ModelCollection, numbers: Sequence[int], folder: Path
+) -> tuple[Path, int]:
+    """Draw the learning curves of entries into a new PNG file in a folder.
+
+    Args:
+        collection: of the entries.
+        numbers: of the entries; the first `MOST_CURVES` that have a history of epochs are drawn.
+        folder: where.
+
+    Returns:
+        The file's path, and how many entries it shows; nothing that was there is written over.
+
+    Raises:
+        UserError: no entry has a history, or the file cannot be written.
+    """
+    from evaluation.report_plots import plot_learning_curves
+
+    drawn = [number for number in numbers if collection.entries[number].history][:MOST_CURVES]
+    if not drawn:
+        raise UserError("the entries have no history of epochs to draw")
+    curves = []
+    for number in drawn:
+        entry = collection.entries[number]
+        settings = entry.training_parameters
+        title = f"entry {number}: {settings.optimizer}, batch {settings.train_batch_size}"
+        curves.append(curve_of(title, entry))
+    path = unused_path(folder / "learning-curves.png")
+    try:
+        plot_learning_curves(curves, path)
+    except OSError as error:
+        raise UserError(
+            f"the learning curves cannot be written to {path}: {error.strerror or error}"
+        ) from error
+    return path, len(drawn)
