@@ -182,6 +182,7 @@ def fit_network(
     teacher: keras.Model | None = None,
     show: Callable[[TrainingProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Fitted:
     """Train a network; its weights are then those of the last, or the best, epoch.
 
@@ -193,6 +194,7 @@ def fit_network(
         teacher: the network that `parameters.distillation` speaks of.
         show: called several times a second, and at the end of each epoch.
         should_stop: asked after each call of a few batches.
+        callbacks: further ones, which change nothing.
 
     Returns:
         The epochs and the time they took.
@@ -203,7 +205,7 @@ def fit_network(
     batches = -(-len(data.training) // parameters.train_batch_size)
     optimizer = make_optimizer(parameters, batches)
     watcher = _Watcher(parameters.train_epochs, batches, show, should_stop)
-    callbacks: list[keras.callbacks.Callback] = [watcher]
+    callbacks = [watcher, *callbacks]
     if parameters.moving_average is not None:
         callbacks.append(learner.ShowAverages())
     if parameters.early_stopping_patience is not None:

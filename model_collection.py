@@ -6,6 +6,7 @@ saved and loaded without Keras; Keras comes in only to train and to read.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import keras
 
     from cnn_model import Fitted, TrainingProgress
+    from tensorboard_log import EpochLog
 
 Weights = tuple[npt.NDArray[np.floating], ...]
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -203,6 +205,7 @@ def train_entry(
     Raises:
         cnn_model.TrainingStopped: `should_stop` said so.
         TrainingDiverged: the weights or the losses are no longer finite.
+        UserError: the folder that `task.tensorboard` names cannot be written.
     """
     import keras
 
@@ -213,15 +216,17 @@ def train_entry(
     images = cnn_model.TrainingImages(
         data_set.images, data_set.labels, data_set.splits.training, data_set.splits.validation
     )
-    fitted = cnn_model.fit_network(
-        network,
-        images,
-        task.parameters,
-        seed,
-        teacher=_teaching(teacher, len(data_set.classes), task.parameters.precision),
-        show=show,
-        should_stop=should_stop,
-    )
+    with _log(task, seed) as log:
+        fitted = cnn_model.fit_network(
+            network,
+            images,
+            task.parameters,
+            seed,
+            teacher=_teaching(teacher, len(data_set.classes), task.parameters.precision),
+            show=show,
+            should_stop=should_stop,
+            callbacks=[log] if log is not None else [],
+        )
     _check_finite(fitted, network)
     if task.parameters.precision is not None:  # which is for training alone
         trained = cnn_model.get_weights(network)
@@ -250,6 +255,15 @@ def train_entry(
         versions=library_versions(),
         weights=weights,
     )
+
+
+def _log(task: TrainingTask, seed: int) -> contextlib.AbstractContextManager[EpochLog | None]:
+    """The log that a task asks for, in a folder named by the entry's identity and the seed."""
+    if task.tensorboard is None:
+        return contextlib.nullcontext()
+    import tensorboard_log
+
+    return tensorboard_log.new_run(task.tensorboard, f"{task.identity}-seed-{seed}")
 
 
 def _teaching(entry: Entry | None, class_count: int, precision: str | None) -> keras.Model | None:

@@ -340,7 +340,9 @@ class Dense:
     def output_shape(self, shape: Shape) -> Shape:
         """One axis with a value a neuron."""
         if len(shape) != 1:
-            raise ShapeProblem("'dense' needs a row of values: put 'flatten' before it")
+            raise ShapeProblem(
+                "'dense' needs a row of values: put 'flatten' or 'globalaveragepooling' before it"
+            )
         return (self.dense_layer_size,)
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:

@@ -48,8 +48,7 @@ class _Announcements:
         self._under_way.add(number)
         self._side_by_side = self._side_by_side or len(self._under_way) > 1
         self._console.print(
-            f"Variant {number} ({number + 1} of {variants}), "
-            f"{views.training_summary(task.parameters)}"
+            f"Variant {number} ({number + 1} of {variants}), {views.task_summary(task)}"
         )
         if task.parameters.verbose:
             self._console.print(views.layer_table(task.layers, self._class_count))

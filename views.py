@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,9 @@ from collection_query import Kind, Selection
 from data_formats.problems import one_line, shown
 from errors import DataError
 from evaluation.recognition import Likely, Score
+from hyperparameters import DEFAULT_ACTIVATION, TrainingTask
 from model_collection import Entry, ModelCollection
-from network_layers import Dense, Variant
+from network_layers import Conv2D, Dense, Layer, Residual, SeparableConv2D, Variant
 from text_table import TextTable
 from trainer_predictor import Evaluation, Prediction
 from training_parameters import TrainingParameters
@@ -395,6 +396,21 @@ def training_summary(parameters: TrainingParameters) -> str:
     if parameters.early_stopping_patience is not None:
         words.append(f"patience {parameters.early_stopping_patience}")
     return ", ".join(words)
+
+
+def task_summary(task: TrainingTask) -> str:
+    """How a variant is trained, in a few words, with activations that are not the usual one."""
+    unusual = sorted({*_activations(task.layers)} - {DEFAULT_ACTIVATION})
+    return ", ".join([training_summary(task.parameters), *unusual])
+
+
+def _activations(layers: Sequence[Layer]) -> Iterator[str]:
+    """Activations of layers that may leave theirs to the training parameters."""
+    for layer in layers:
+        if isinstance(layer, Residual):
+            yield from _activations(layer.layers)
+        if isinstance(layer, Conv2D | SeparableConv2D | Residual | Dense):
+            yield layer.activation
 
 
 def duration(seconds: float) -> str:

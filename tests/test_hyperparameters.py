@@ -15,6 +15,7 @@ import hyperparameters
 import network_layers
 from errors import HyperparameterError
 from hyperparameters import (
+    SETTING_CHECKS,
     TrainingSetting,
     TrainingTask,
     identity,
@@ -311,7 +312,7 @@ def test_a_wrong_layer_is_named_with_line_variant_and_layer(
             "{'type':'dropout','dropout_ratio':0},",
             "{'type':'dense','dense_layer_size':3}",
             "{'type':'flatten'}",
-            "put 'flatten' before it",
+            "put 'flatten' or 'globalaveragepooling' before it",
         ),
         (
             "{'type':'maxpooling','pool_size':4},",
@@ -434,6 +435,79 @@ def test_every_problem_in_a_layer_in_a_layer_is_listed(tmp_path: Path) -> None:
         "layer 0 in it: 'conv2d' needs the key 'kernel",
         "layer 1 in it: 'dropout_ratio' is 2, but must",
     ]
+
+
+RESIDUALS = """[
+[
+{'type':'residual','layers':[
+  {'type':'conv2d','filters':2,'kernel_size':3},
+  {'type':'residual','layers':[
+    {'type':'dropout',
+     'dropout_ratio':0.5},
+    WRONG,
+  ]},
+]},
+{'type':'flatten'},
+]]"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("3", "a layer is a dictionary such as {'type':'flatten'}, not 3"),
+        ("{'type':'what'}", "unknown type 'what'"),
+        ("{'type':'dropout'}", "'dropout' needs the key 'dropout_ratio'"),
+        ("{'type':'dropout','dropout_ratio':2}", "'dropout_ratio' is 2, but must be"),
+        ("{'type':'residual','layers':[]}", "'layers' is [], but must be a list"),
+        ("{'type':'dropout','dropout_ratio':x}", "'dropout_ratio': x}\" is not a plain value"),
+        ("{'type':'flatten','type':'flatten'}", "the key 'type' is there twice"),
+    ],
+)
+def test_a_wrong_layer_in_a_layer_is_named_with_its_own_line(
+    tmp_path: Path, wrong: str, said: str
+) -> None:
+    message = refused_variants(tmp_path, RESIDUALS.replace("WRONG", wrong))
+    place = "line 8, variant 0, layer 0: layer 1 in it: layer 1 in it: "
+    assert said in message.partition(place)[2]
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "said"),
+    [
+        ("{'type':'maxpooling','pool_size':29 - 1}", 8, "is not a plain value"),
+        ("{'type':'dense','dense_layer_size':9}", 8, "'dense' needs a row of values"),
+        ("{'type':'globalaveragepooling'}", 5, "the layers in it end in a row of 2 values"),
+        ("{'type':'conv2d','filters':1,'kernel_size':3}", 5, "the layers in it make 1 channels"),
+        (
+            "{'type':'conv2d','filters':2,'kernel_size':(1,9),'padding':'valid'}",
+            5,
+            "the layers in it make a 28x20 image",
+        ),
+    ],
+)
+def test_a_layer_in_a_layer_that_cannot_follow_is_named_with_its_own_line(
+    tmp_path: Path, wrong: str, line: int, said: str
+) -> None:
+    message = refused_variants(tmp_path, RESIDUALS.replace("WRONG", wrong))
+    assert f"file.txt, line {line}, variant 0, layer 0" in message and said in message
+
+
+def test_every_problem_in_layers_in_layers_has_its_own_line(tmp_path: Path) -> None:
+    wrong = "{'type':'dropout'},\n{'type':'what'}"
+    text = RESIDUALS.replace("WRONG", wrong).replace("'filters':2", "'filters':0")
+    lines = refused_variants(tmp_path, text).splitlines()[1:]
+    assert [line.split(",")[0].strip() for line in lines] == ["line 4", "line 8", "line 9"]
+
+
+def test_a_network_that_is_too_large_is_told_of_its_last_layer(tmp_path: Path) -> None:
+    flat = "{'type':'flatten'},\n"
+    dense = "{'type':'dense','dense_layer_size':65536},\n"
+    assert "line 3, variant 0, layer 2" in refused_variants(tmp_path, f"[[{flat}{dense}{dense}]]")
+    many = "{'type':'dropout','dropout_ratio':0},\n" * 150
+    residual = f"{{'type':'residual','layers':[{many}]}},\n"
+    message = refused_variants(tmp_path, f"[[{residual * 2}{flat}]]")
+    assert "line 303, variant 0, layer 2" in message and "has 303 layers" in message
 
 
 def test_every_problem_is_listed(tmp_path: Path) -> None:
@@ -568,6 +642,109 @@ def test_a_dictionary_can_be_for_some_variants(tmp_path: Path) -> None:
     ]
     # Which others are trained so makes no entry another one.
     assert tasks[2].identity == tasks_of(tmp_path, GOOD_TRAINING)[1].identity
+
+
+# Every place where an activation may be left out, and every place where it is there.
+ACTIVATION_TEXT = """[[
+    {{'type':'conv2d','filters':2,'kernel_size':3{0}}},
+    {{'type':'residual','layers':[
+        {{'type':'separableconv2d','filters':2,'kernel_size':3{0}}},
+        {{'type':'residual','layers':[{{'type':'conv2d','filters':2,'kernel_size':1{0}}}]{0}}},
+        {{'type':'residual','layers':[{{'type':'conv2d','filters':2,'kernel_size':1,
+            'activation':'linear'}}],'activation':'linear'}},
+    ]{0}}},
+    {{'type':'conv2d','filters':2,'kernel_size':3,'activation':'linear'}},
+    {{'type':'activation','activation':'tanh'}},
+    {{'type':'flatten'}},
+    {{'type':'dense','dense_layer_size':3,'normalization':'batch'{0}}},
+    {{'type':'dense','dense_layer_size':3,'activation':'relu'}},
+]]"""
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_layers_without_an_activation_have_that_of_the_training_parameters(
+    tmp_path: Path, activation: str
+) -> None:
+    left_out = ACTIVATION_TEXT.format("")
+    (task,) = tasks_of(tmp_path, GOOD_TRAINING | {"activation": activation}, left_out)
+    named = ACTIVATION_TEXT.format(f",'activation':{activation!r}")
+    assert tasks_of(tmp_path, GOOD_TRAINING, named) == (task,)
+    other = "elu" if activation != "elu" else "relu"
+    assert tasks_of(tmp_path, GOOD_TRAINING | {"activation": other}, named) == (task,)
+    assert (tasks_of(tmp_path, GOOD_TRAINING, left_out) == (task,)) == (activation == "relu")
+
+
+def test_every_variant_is_made_with_each_activation_of_a_list(tmp_path: Path) -> None:
+    settings = [
+        GOOD_TRAINING | {"activation": "gelu"},
+        GOOD_TRAINING,
+        GOOD_TRAINING | {"activation": "silu", "variants": [1]},
+    ]
+    tasks = tasks_of(tmp_path, settings)
+    assert [task.layers for task in tasks] == [
+        (Flatten(),),
+        (Flatten(),),
+        (Flatten(), Dense(3, "gelu")),
+        (Flatten(), Dense(3, "relu")),
+        (Flatten(), Dense(3, "silu")),
+    ]
+    # A network that has no place for it is the same with each.
+    assert tasks[0].identity == tasks[1].identity
+    assert len({task.identity for task in tasks}) == 4
+
+
+def test_an_activation_makes_the_entry_of_who_wrote_it_to_each_layer(tmp_path: Path) -> None:
+    known = tasks_of(tmp_path, GOOD_TRAINING)[1].identity
+    assert tasks_of(tmp_path, GOOD_TRAINING | {"activation": "relu"})[1].identity == known
+    task = tasks_of(tmp_path, GOOD_TRAINING | {"activation": "elu"})[1]
+    assert task.identity == identity(
+        (Flatten(), Dense(3, "elu")), TrainingParameters("adam", 32, 10)
+    )
+
+
+@pytest.mark.parametrize("wrong", ["swish", "Relu", "softmax", "", None, 3, ["relu"], True])
+def test_what_is_no_activation_is_quoted_as_that_of_a_layer_is(tmp_path: Path, wrong: Any) -> None:
+    message = refused_tasks(tmp_path, GOOD_TRAINING | {"activation": wrong})
+    said = f"'activation' is {wrong!r}, but must be one of 'relu', 'elu',"
+    assert said in message and "line 1" in message
+    layer = {"type": "dense", "dense_layer_size": 3, "activation": wrong}
+    assert said in layer_from_dictionary(layer)[1][0]
+
+
+def test_an_activation_is_no_wrong_layer_s_problem(tmp_path: Path) -> None:
+    variants = "[[{'type':'dense','dense_layer_size':0}]]"
+    message = refused_tasks(tmp_path, GOOD_TRAINING | {"activation": "gelu"}, variants)
+    assert "'dense_layer_size' is 0" in message and "'activation' is" not in message
+
+
+def test_a_misspelt_key_is_named_with_all_keys_that_there_are(tmp_path: Path) -> None:
+    message = refused_training(tmp_path, repr(GOOD_TRAINING | {"activations": "gelu"}))
+    keys = message.split("has no key 'activations'; its keys are ")[1].split(", ")
+    assert {"'optimizer'", "'precision'", "'variants'", "'activation'"} <= set(keys)
+
+
+def test_every_key_of_a_setting_is_documented() -> None:
+    formats = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = formats.split("## Training")[1].split("## Generators")[0]
+    assert all(f"| `'{key}'`" in rows for key in SETTING_CHECKS)
+
+
+def test_a_teacher_has_the_activation_that_it_was_trained_with(tmp_path: Path) -> None:
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0}, "variants": [1]}
+    teacher = GOOD_TRAINING | {"variants": [0], "activation": "elu"}
+    variants = ACTIVATION_TEXT.format("")[:-1] + ", [{'type':'flatten'}]]"
+    first, second = tasks_of(tmp_path, [teacher, taught], variants)
+    assert second.parameters.distillation == Distillation(first.identity)
+    usual = tasks_of(tmp_path, [GOOD_TRAINING | {"variants": [0]}, taught], variants)[0]
+    assert first.identity != usual.identity
+
+
+def test_a_teacher_without_a_place_for_an_activation_is_trained_in_one_way(tmp_path: Path) -> None:
+    settings = [GOOD_TRAINING | {"activation": name, "variants": [0]} for name in ("elu", "relu")]
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0}, "variants": [1]}
+    first, again, second = tasks_of(tmp_path, [*settings, taught])
+    assert first == again
+    assert second.parameters.distillation == Distillation(first.identity)
 
 
 @pytest.mark.parametrize("variants", [[], [0, 0], [-1], [True], ["0"], 0, None, [0.0], [[0]]])

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from data_formats import image_folder
+from data_formats import folder_members
 from data_formats.common import Content
 from data_formats.image_folder import read, recognises_archive
 from data_formats.problems import Problem
@@ -451,7 +451,7 @@ def test_what_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = letters("A", "B") | {"A/big.png": bytes(300_000)}
-    monkeypatch.setattr(image_folder, "MOST_UNPACKED_BYTES", 250_000)
+    monkeypatch.setattr(folder_members, "MOST_UNPACKED_BYTES", 250_000)
     for name in ("data.tar", "data.tar.gz", "data.tar.bz2", "data.tar.xz", "data.zip"):
         assert "unpacks to more than 250,000" in refusal(WRITERS[name](tmp_path / name, files))
 
@@ -459,7 +459,7 @@ def test_what_unpacks_to_too_much_is_refused(
 def test_a_picture_of_too_many_bytes_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_folder, "MOST_PICTURE_BYTES", 10_000)
+    monkeypatch.setattr(folder_members, "MOST_PICTURE_BYTES", 10_000)
     for name, write in WRITERS.items():
         content = read(write(tmp_path / name, letters("A") | {"A/big.png": bytes(20_000)}), True)
         assert content.skipped == ("A/big.png: it has 20,000 bytes, more than 10,000",)
@@ -468,7 +468,7 @@ def test_a_picture_of_too_many_bytes_is_left_out(
 def test_more_files_than_the_limit_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_folder, "MOST_MEMBERS", 3)
+    monkeypatch.setattr(folder_members, "MOST_MEMBERS", 3)
     for name, write in WRITERS.items():
         assert "more than 3 files" in refusal(write(tmp_path / name, letters("A", "B")))
 

@@ -12,6 +12,7 @@ from training_parameters import (
     AUGMENTATION_CHECKS,
     CLASS_WEIGHTINGS,
     OPTIMIZERS,
+    PRECISIONS,
     SCHEDULES,
     WITH_MOMENTUM,
     Augmentation,
@@ -41,6 +42,7 @@ EVERYTHING: dict[str, Any] = {
     "test_time_shifts": 1,
     "calibration": "classes",
     "distillation": {"teacher": "3f9a", "weight": 0.7, "temperature": 4.0},
+    "precision": "bfloat16",
 }
 
 
@@ -81,6 +83,7 @@ def test_every_key_is_read() -> None:
         test_time_shifts=1,
         calibration="classes",
         distillation=Distillation("3f9a", 0.7, 4),
+        precision="bfloat16",
     )
 
 
@@ -120,6 +123,19 @@ def test_every_class_weighting_is_read(weighting: str) -> None:
     assert read(class_weighting=weighting).class_weighting == weighting
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_precision_is_one_that_keras_can_mix_with_32_bits(precision: str) -> None:
+    import keras
+
+    policy = keras.dtype_policies.DTypePolicy(f"mixed_{read(precision=precision).precision}")
+    assert (policy.compute_dtype, policy.variable_dtype) == (precision, "float32")
+
+
+def test_classes_can_be_sampled_beside_a_teacher_and_whatever_mixes_images() -> None:
+    for other in ({"distillation": {"teacher": 0}}, {"mixup": 0.2}, {"cutmix": 1.0}):
+        assert read(class_weighting="sampling", **other).class_weighting == "sampling"
+
+
 @pytest.mark.parametrize("teacher", [0, 7, "3f9a", "0123456789abcdef"])
 def test_a_teacher_is_the_number_of_a_variant_or_an_identity(teacher: int | str) -> None:
     assert read(distillation={"teacher": teacher}).distillation == Distillation(teacher, 0.5, 1.0)
@@ -149,6 +165,16 @@ def test_what_is_no_dictionary_is_refused(given_instead: Any) -> None:
         ({"mixup": float("nan")}, "'mixup' is nan"),
         ({"cutmix": 11}, "'cutmix' is 11"),
         ({"class_weighting": True}, "'class_weighting' is True, but must be one of"),
+        (
+            {"class_weighting": "sample"},
+            "is 'sample', but must be one of 'balanced', 'prior', 'sam",
+        ),
+        ({"class_weighting": ["sampling"]}, "'class_weighting' is ['sampling'], but must be one"),
+        ({"precision": "float16"}, "'precision' is 'float16', but must be one of 'bfloat16'"),
+        ({"precision": "BFLOAT16"}, "'precision' is 'BFLOAT16', but must be one of 'bfloat16'"),
+        ({"precision": "mixed_bfloat16"}, "'precision' is 'mixed_bfloat16'"),
+        ({"precision": 16}, "'precision' is 16, but must be one of 'bfloat16'"),
+        ({"precision": None}, "'precision' is None, but must be one of 'bfloat16'"),
         ({"test_time_shifts": 4}, "'test_time_shifts' is 4, but must be a whole number from 1"),
         ({"test_time_shifts": 1.0}, "'test_time_shifts' is 1.0"),
         ({"calibration": True}, "'calibration' is True, but must be one of 'classes'"),
@@ -255,13 +281,26 @@ def test_every_other_key_tells_trainings_apart(key: str) -> None:
     others: dict[str, Any] = {
         "optimizer": "rmsprop",
         "learning_rate_schedule": "one_cycle",
-        "class_weighting": "balanced",
+        "class_weighting": "sampling",
+        "precision": None,
         "augmentation": Augmentation(shift=1),
         "distillation": Distillation("3f9b"),
     }
     value = others[key] if key in others else getattr(parameters, key) * 2
     changed = dataclasses.replace(parameters, **{key: value})
     assert changed.changing_the_result() != parameters.changing_the_result()
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"calibration": "classes"}])
+def test_labels_alone_are_learnt_from_where_nothing_is_added_to_them(changes: Any) -> None:
+    assert read(**changes).learns_from_labels_alone()
+
+
+@pytest.mark.parametrize("weighting", CLASS_WEIGHTINGS)
+def test_weighted_classes_are_more_than_labels_and_entries_of_their_own(weighting: str) -> None:
+    weighted = read(class_weighting=weighting)
+    assert not weighted.learns_from_labels_alone()
+    assert weighted.changing_the_result() == GOOD | {"class_weighting": weighting}
 
 
 # ------------------------------------------------------------------------- anything at all

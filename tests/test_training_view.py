@@ -11,7 +11,7 @@ from rich.console import Console
 from cnn_model import Epoch, TrainingProgress
 from hyperparameters import TrainingTask
 from model_collection import ModelCollection
-from network_layers import Dense, Flatten
+from network_layers import Activation, Conv2D, Dense, Flatten, Residual, SeparableConv2D
 from training_parameters import TrainingParameters
 from training_view import SHORTEST_BAR, make_training_view, progress_line
 
@@ -67,6 +67,13 @@ def test_each_variant_is_announced_with_its_own_parameters(pipe: Pipe) -> None:
     first, second, *table = pipe.lines()
     assert "adam, batch 8, 10 epochs" in first and "sgd, batch 32, 3 epochs" in second
     assert any("dense 4 relu" in line for line in table)
+
+
+def test_activations_other_than_the_usual_one_are_announced(pipe: Pipe) -> None:
+    inner = (Conv2D(1, (3, 3), activation="silu"), SeparableConv2D(1, (3, 3), activation="elu"))
+    layers = (Residual(inner), Activation("tanh"), Flatten(), Dense(4, "gelu"), Dense(4, "gelu"))
+    pipe.view.variant_started(0, 1, dataclasses.replace(TASK, layers=layers))
+    assert pipe.lines() == ["Variant 0 (1 of 1), adam, batch 8, 10 epochs, elu, gelu, silu"]
 
 
 def test_variants_side_by_side_are_named_in_every_line_to_the_end(
