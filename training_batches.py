@@ -167,9 +167,11 @@ def _rows_by_class(
         for start in range(0, len(order), batch_size):
             yield order[start : start + batch_size]
 
-    return tf.data.Dataset.from_generator(
+    dataset = tf.data.Dataset.from_generator(
         batches, output_signature=tf.TensorSpec((None,), tf.int64)
     )
+    # TensorFlow cannot count what a generator will give, and Keras warns where nothing is counted.
+    return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
 
 
 def _drawn(
