@@ -4,6 +4,9 @@ EMNIST's images were made of black and white scans (Cohen et al. 2017): blurred,
 ink, put in the middle of a square with a margin, reduced to 28x28 and scaled to 0..255. Here the
 same is done to pictures of any size, with paper that is not quite even, dark ink on light or the
 other way round; and strokes too thin to survive the reduction are thickened first.
+
+A lone stroke is thickened more. In EMNIST the width of a stroke tells how tall the character was,
+and so a thick one from a thin one: 1 and I from l. In a picture of one's own it tells only the pen.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ INK_SIZE = 22  # longer side of the ink at half its height: the median of EMNIST
 # Strokes of EMNIST, as twice the area over the perimeter, are 1.9 to 4.6 pixels wide (5th and
 # 95th of a hundred), 2.5 at the lower quartile, 3.0 in the middle.
 THINNEST_STROKE = 2.2
+# Of EMNIST's lone strokes, those so wide are mostly 1, or I where digits are not among the classes.
+THINNEST_LONE_STROKE = 4.4
 EDGE_BLUR = 0.4  # standard deviation in pixels of 28; EMNIST blurred by 1 pixel of about 3
 
 _MOST_SIDE = 640  # larger pictures are reduced before anything else
@@ -38,6 +43,7 @@ _INK = 5.5  # deviations of paper that ink has on average, or it is none
 _DARKEST_PAPER = 0.2  # as a share of the lightest, where contrast is evened out
 _PEN_DOT = 0.3  # area of the smallest dot, as a share of the square of the stroke's width
 _SPECK = 4e-5  # area of the largest speck, as a share of the picture
+_STRAIGHT = 0.12  # how far a lone stroke may stray, as a share of its length
 _BLACK, _WHITE = 31, 224  # up to and from here, grey is as good as black or white
 
 _Reals = npt.NDArray[np.float32]
@@ -255,6 +261,16 @@ def _stroke_width(ink: _Mask) -> float:
     return 2 * count(ink) / (sides * math.pi / 4)
 
 
+def _is_lone_stroke(ink: _Mask, width: float) -> bool:
+    """Whether ink (h, w) is one nearly straight line, of strokes so wide, in any direction."""
+    places = np.argwhere(ink).astype(np.float32)
+    places -= places.mean(axis=0)
+    _, axes = np.linalg.eigh(places.T @ places)
+    across, along = np.ptp(places @ axes, axis=0) + 1
+    straight = along > 2 * width and across - width < _STRAIGHT * along
+    return bool(straight) and ndimage.label(ink, np.ones((3, 3)))[1] == 1  # no dot above
+
+
 def _cut_out(strength: _Reals, threshold: float) -> _Mask:
     """The ink (h, w) without the paper around it, enlarged where it is small."""
     ink = strength > threshold
@@ -285,8 +301,9 @@ def _box(ink: _Mask) -> tuple[slice, slice]:
 def _rendered(ink: _Mask) -> _Bytes:
     """Thicken ink (h, w) where its strokes are thin, and reduce it to 28x28."""
     side, width = max(ink.shape), _stroke_width(ink)
+    thinnest = THINNEST_LONE_STROKE if _is_lone_stroke(ink, width) else THINNEST_STROKE
     # Thickening enlarges the box, too, which is then reduced by more.
-    growth = (THINNEST_STROKE * side - INK_SIZE * width) / (2 * (INK_SIZE - THINNEST_STROKE))
+    growth = (thinnest * side - INK_SIZE * width) / (2 * (INK_SIZE - thinnest))
     growth = max(growth, 0)
     pixel = (side + 2 * growth) / INK_SIZE  # of the 28, in pixels of the ink
     square = 2 * math.ceil(IMAGE_SIZE * pixel / 2 + 1)

@@ -11,12 +11,22 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw, ImageFilter
 
 import data_parser
-from image_preparation import INK_SIZE, THINNEST_STROKE, is_prepared, on_black, prepared
+from image_preparation import (
+    INK_SIZE,
+    THINNEST_LONE_STROKE,
+    THINNEST_STROKE,
+    is_prepared,
+    on_black,
+    prepared,
+)
 
 LETTERS: dict[str, list[list[tuple[float, float]]]] = {
     "H": [[(0, 0), (0, 1)], [(1, 0), (1, 1)], [(0, 0.5), (1, 0.5)]],
     "L": [[(0.2, 0), (0.2, 1), (0.8, 1)]],
     "T": [[(0, 0), (1, 0)], [(0.5, 0), (0.5, 1)]],
+    "l": [[(0.5, 0), (0.5, 1)]],
+    "/": [[(0, 1), (0.3, 0.5), (0.8, 0)]],
+    "(": [[(0.6, 0), (0.52, 0.2), (0.5, 0.5), (0.52, 0.8), (0.6, 1)]],
     "i": [[(0.5, 0.3), (0.5, 1)], [(0.5, 0), (0.5, 0)]],
 }
 
@@ -150,6 +160,18 @@ def test_strokes_are_as_wide_as_in_emnist(width: int, scale: int) -> None:
     image = prepared(picture)
     assert THINNEST_STROKE - 0.3 < stroke_width(image) < 3.5
     assert (image.max(axis=1)[5:-5] > 200).all()  # no stroke has faded
+
+
+@pytest.mark.parametrize("width", [2, 6, 14])
+@pytest.mark.parametrize("stroke", ["l", "/", "("])
+def test_a_lone_stroke_is_as_wide_as_emnists_whatever_the_pen(stroke: str, width: int) -> None:
+    image = prepared(pen(stroke, width))
+    assert stroke_width(image) == pytest.approx(THINNEST_LONE_STROKE, abs=0.9)
+
+
+@pytest.mark.parametrize("letter", ["L", "T", "i"])
+def test_a_letter_of_more_than_a_stroke_is_not_thickened_as_much(letter: str) -> None:
+    assert stroke_width(prepared(pen(letter, 4))) < 3
 
 
 def test_specks_do_not_count_as_ink() -> None:
