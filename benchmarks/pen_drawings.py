@@ -27,9 +27,9 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.recording import record  # noqa: E402
 
 WIDTH, HEIGHT = 300, 225
-PENS = (2, 4, 6, 9, 13)  # widths in pixels
+PENS = (2, 4, 7, 11)  # widths in pixels
 SIZES = (90, 200)  # of the longer side of the ink, in pixels
-MOST_OF_A_LETTER = 100
+MOST_OF_A_LETTER = 40
 ENLARGED = 8
 BLUR = 5.0  # standard deviation in enlarged pixels, against whiskers of the thinned lines
 

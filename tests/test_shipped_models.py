@@ -24,6 +24,15 @@ def champions() -> tuple[TrainingTask, ...]:
     )
 
 
+def test_the_recipe_for_few_images_trains_the_small_recommended_network(
+    champions: tuple[TrainingTask, ...],
+) -> None:
+    (task,) = read_training_tasks(
+        ROOT / "champion_hyperparameters.txt", ROOT / "docs" / "few_images_training_parameters.txt"
+    )
+    assert task.layers == champions[SMALL].layers
+
+
 @pytest.fixture(scope="module")
 def letters() -> ModelCollection:
     return load_collection(LETTERS)
