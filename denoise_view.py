@@ -15,7 +15,8 @@ from denoising.noise import Noise
 from denoising.progress import DenoiserProgress
 from denoising.settings import DenoiserSettings, name_of
 from errors import UserError
-from terminal import keys_unseen, shows_colours
+from progress_view import make_progress_view
+from terminal import shows_colours
 from unused_path import unused_path
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from denoising_findings import Comparison, DenoisingFindings, Finding, RestoredImage
 
 LINES = 5
-BAR_LENGTH = 24
 PICTURE_WIDTH = 28  # characters an image
 HEADINGS = ("MSE", "PSNR", "SSIM", "Precision", "Recall", "F1", "Accuracy")
 # Widths in characters, with the space between columns.
@@ -53,28 +53,8 @@ def make_denoise_view(console: Console) -> Iterator[Callable[[DenoiserProgress],
     Yields:
         What is told each progress; when it is left, nothing moves any more.
     """
-    if not console.is_terminal or console.is_dumb_terminal:
-        shown: list[int] = [0]
-
-        def show_line(progress: DenoiserProgress) -> None:
-            part = progress.step * LINES // progress.steps
-            if part > shown[-1]:
-                shown.append(part)
-                print(f"  {progress_line(progress)}", flush=True)
-
-        yield show_line
-        return
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=BAR_LENGTH)
-    with keys_unseen(), Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-        yield lambda progress: bar.update(
-            task,
-            total=progress.steps,
-            completed=progress.step,
-            description=progress_line(progress),
-        )
+    with make_progress_view(console, progress_line, LINES) as show:
+        yield show
 
 
 def findings_tables(found: DenoisingFindings, width: int) -> list[Table]:

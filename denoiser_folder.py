@@ -7,34 +7,22 @@ Programs that write to the same folder wait for each other.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from checked_folder import (
-    FILE_NAME,
-    SCHEMA_VERSION,
     Problem,
     a_mapping,
-    a_number,
     a_text,
     a_whole_number,
-    holds_document,
     naming,
-    read_document,
     read_weights_row,
-    remove_other_weights,
     within,
-    write_atomically,
-    write_weights_row,
-    writing,
 )
 from denoising.settings import (
     MOST_WEIGHTS,
@@ -43,14 +31,22 @@ from denoising.settings import (
     settings_to_json,
     weight_count,
 )
-from downloads.locking import only_process
-from downloads.problems import DownloadError
+from network_folder import (
+    FolderFormat,
+    Written,
+    alone_in,
+    checked_settings,
+    give_up_in_time,
+    read_networks,
+    read_training,
+    read_versions,
+    training_to_json,
+    write_networks,
+)
 
-FORMAT = "handwriting denoiser collection"
+FORMAT = FolderFormat("handwriting denoiser collection", "denoisers", "the denoiser")
 MOST_CLASSES = 70_000
 SHORT_FINGERPRINT = 16
-LOCK_NAME = ".lock"
-PATIENCE = 60.0  # seconds; writing a denoiser takes a second or two
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +81,15 @@ class Denoiser:
         return key_of(self.settings, self.fingerprint)
 
 
+Denoisers: TypeAlias = dict[str, Denoiser]  # by key
+
+
 def key_of(settings: DenoiserSettings, fingerprint: str) -> str:
     """The key of the denoiser of those settings that learnt from that data set."""
     return f"{settings.identity}-{fingerprint[:SHORT_FINGERPRINT]}"
 
 
-def load_denoisers(folder: Path) -> dict[str, Denoiser]:
+def load_denoisers(folder: Path) -> Denoisers:
     """Read all denoisers of a folder, checking everything before anything is used.
 
     Args:
@@ -102,13 +101,14 @@ def load_denoisers(folder: Path) -> dict[str, Denoiser]:
     Raises:
         CollectionError: the folder is damaged, or holds something else.
     """
-    if not holds_document(folder):
-        return {}
-    document = read_document(folder, FORMAT)
-    denoisers: dict[str, Denoiser] = {}
+    return read_networks(folder, FORMAT, lambda document: _read_denoisers(folder, document))
+
+
+def _read_denoisers(folder: Path, document: dict[str, Any]) -> Denoisers:
+    denoisers: Denoisers = {}
     with naming(folder):
         for key, given in a_mapping(document.get("denoisers"), "'denoisers'").items():
-            with within(f"denoiser {str(key)[:80]!r}"):
+            with within(f"denoiser {key[:80]!r}"):
                 denoiser = _read_denoiser(folder, given)
                 if denoiser.key != key:
                     raise Problem("its settings and data make another key")
@@ -118,9 +118,7 @@ def load_denoisers(folder: Path) -> dict[str, Denoiser]:
 
 def _read_denoiser(folder: Path, given: Any) -> Denoiser:
     about = a_mapping(given, "a denoiser")
-    settings, problems = settings_from_dictionary(about.get("settings"))
-    if settings is None:
-        raise Problem(problems[0])
+    settings = checked_settings(settings_from_dictionary(about.get("settings")))
     classes = a_whole_number(about.get("classes"), "'classes'")
     if not 1 <= classes <= MOST_CLASSES:
         raise Problem(f"'classes' is {classes}, but must be 1 to {MOST_CLASSES:,}")
@@ -130,15 +128,10 @@ def _read_denoiser(folder: Path, given: Any) -> Denoiser:
     return Denoiser(
         settings=settings,
         classes=classes,
-        steps=a_whole_number(about.get("steps"), "'steps'"),
-        seconds=a_number(about.get("seconds"), "'seconds'"),
-        seed=a_whole_number(about.get("seed"), "'seed'"),
+        **read_training(about),
         source=a_text(about.get("source"), "'source'"),
         fingerprint=a_text(about.get("fingerprint"), "'fingerprint'"),
-        versions={
-            a_text(name, "a library"): a_text(version, "a version")
-            for name, version in a_mapping(about.get("versions"), "'versions'").items()
-        },
+        versions=read_versions(about),
         weights=read_weights_row(folder, about.get("weights"), count),
     )
 
@@ -147,66 +140,43 @@ def save_denoiser(folder: Path, denoiser: Denoiser) -> None:
     """Add a denoiser to a folder, in place of one of the same key.
 
     Args:
-        folder: a new folder, or one written by this function.
+        folder: a new folder, or one written by this module.
         denoiser: what to keep.
 
     Raises:
         CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
     """
-    with _alone_in(folder):
-        denoisers = load_denoisers(folder) | {denoiser.key: denoiser}
-        with writing(folder, "the denoiser") as new:
-            document: dict[str, Any] = {
-                "format": FORMAT,
-                "schema_version": SCHEMA_VERSION,
-                "denoisers": {
-                    key: _document(folder, kept, new) for key, kept in sorted(denoisers.items())
-                },
-            }
-            write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
-        remove_other_weights(
-            folder, {about["weights"]["file"] for about in document["denoisers"].values()}
-        )
+    change_denoisers(folder, lambda kept: kept | {denoiser.key: denoiser})
 
 
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Make the folder, and keep other programs from writing to it meanwhile.
+def change_denoisers(folder: Path, change: Callable[[Denoisers], Denoisers]) -> Denoisers:
+    """Put other denoisers in place of those of a folder, while no other program writes to it.
+
+    Args:
+        folder: a new folder, or one written by this module.
+        change: is given the denoisers of the folder by key, and returns those that take their
+            place.
+
+    Returns:
+        What `change` returned.
 
     Raises:
-        CollectionError: that cannot be had.
+        CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
     """
-    with contextlib.ExitStack() as stack:
-        with writing(folder, "the denoiser"):
-            try:
-                stack.enter_context(only_process(folder / LOCK_NAME, _patience()))
-            except DownloadError as error:  # of which only the cause fits here
-                cause = error.__cause__
-                raise cause if isinstance(cause, OSError) else error from None
-        yield
+    with alone_in(folder, FORMAT, give_up_in_time):
+        denoisers = change(load_denoisers(folder))
+        written = {key: _written(denoiser) for key, denoiser in sorted(denoisers.items())}
+        write_networks(folder, FORMAT, {}, written)
+    return denoisers
 
 
-def _patience() -> Callable[[float], None]:
-    """Lets seconds pass, but not for ever."""
-    until = time.monotonic() + PATIENCE
-
-    def wait(seconds: float) -> None:
-        if time.monotonic() > until:
-            raise TimeoutError(0, f"another program has been writing to it for {PATIENCE:.0f} s")
-        time.sleep(seconds)
-
-    return wait
-
-
-def _document(folder: Path, denoiser: Denoiser, new: list[Path]) -> dict[str, Any]:
-    return {
+def _written(denoiser: Denoiser) -> Written:
+    about = {
         "settings": settings_to_json(denoiser.settings),
         "classes": denoiser.classes,
-        "steps": denoiser.steps,
-        "seconds": round(denoiser.seconds, 1),
-        "seed": denoiser.seed,
+        **training_to_json(denoiser.steps, denoiser.seconds, denoiser.seed),
         "source": denoiser.source,
         "fingerprint": denoiser.fingerprint,
         "versions": dict(denoiser.versions),
-        "weights": write_weights_row(folder, denoiser.weights, new),
     }
+    return Written(about, denoiser.weights)

@@ -1,4 +1,4 @@
-"""How the training of a generator is shown: a live bar at a terminal, a few lines in a pipe."""
+"""How the training of a generator is shown: its line, and drawings above the bar at a terminal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING
 
 import views
 from gan.progress import FeatureProgress, GanProgress, Progress
-from terminal import keys_unseen, shows_colours
+from progress_view import make_progress_view
+from terminal import shows_colours
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
 
 LINES = 10
 PREVIEWS_SHOWN = 3
 PREVIEW_WIDTH = 28  # characters a drawing
 MOST_DRAWINGS = 4
-BAR_LENGTH = 24
 
 
 def progress_line(progress: Progress) -> str:
@@ -39,45 +36,21 @@ def progress_line(progress: Progress) -> str:
     )
 
 
-class _Lines:
-    """A line for each tenth of the steps."""
+class _Previews:
+    """Drawings now and then."""
 
-    def __init__(self) -> None:
-        self._shown: dict[type[Progress], int] = {}
-
-    def show(self, progress: Progress) -> None:
-        tenth = progress.step * LINES // progress.steps
-        if tenth > self._shown.get(type(progress), 0):
-            self._shown[type(progress)] = tenth
-            print(f"  {progress_line(progress)}", flush=True)
-
-
-class _Bar:
-    """A bar that moves every few steps, and a preview above it now and then."""
-
-    def __init__(self, console: Console, bar: Bar, task: TaskID) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._bar = bar
-        self._task = task
-        self._previews = 0
+        self._shown = 0
 
     def show(self, progress: Progress) -> None:
-        self._bar.update(
-            self._task,
-            total=progress.steps,
-            completed=progress.step,
-            description=progress_line(progress),
-        )
-        if isinstance(progress, GanProgress):
-            self._show_preview(progress)
-
-    def _show_preview(self, progress: GanProgress) -> None:
         from rich.text import Text
 
-        due = progress.step * PREVIEWS_SHOWN // progress.steps > self._previews
-        if progress.preview is None or not due:
+        if not isinstance(progress, GanProgress) or progress.preview is None:
             return
-        self._previews += 1
+        if progress.step * PREVIEWS_SHOWN // progress.steps <= self._shown:
+            return
+        self._shown += 1
         fitting = (self._console.width - 2) // PREVIEW_WIDTH
         drawings = progress.preview[: max(1, min(MOST_DRAWINGS, fitting))]
         self._console.print(f"Step {progress.step}:")
@@ -86,7 +59,7 @@ class _Bar:
 
 @contextlib.contextmanager
 def make_gan_view(console: Console) -> Iterator[Callable[[Progress], None]]:
-    """A view that fits the console: a bar at a terminal, lines in a pipe.
+    """A view that fits the console: a bar with drawings above it at a terminal, lines in a pipe.
 
     Args:
         console: where it is shown.
@@ -94,11 +67,6 @@ def make_gan_view(console: Console) -> Iterator[Callable[[Progress], None]]:
     Yields:
         What is told each progress; when it is left, nothing moves any more.
     """
-    if not console.is_terminal or console.is_dumb_terminal:
-        yield _Lines().show
-        return
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=BAR_LENGTH)
-    with keys_unseen(), Progress(*columns, console=console, transient=True) as bar:
-        yield _Bar(console, bar, bar.add_task("starting", total=None)).show
+    previews = _Previews(console)
+    with make_progress_view(console, progress_line, LINES, previews.show) as show:
+        yield show

@@ -2,40 +2,33 @@
 
 Like a model collection, a folder is data alone: settings that were checked, and plain numbers that
 networks rebuilt from those settings are filled with. A generator of one character is keyed by its
-code point, one of many by their number and a hash.
+code point, one of many by their number and a hash. Programs that write to the same folder wait for
+each other.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from checked_folder import (
     FILE_NAME,
-    SCHEMA_VERSION,
     Problem,
     a_mapping,
     a_number,
     a_text,
     a_whole_number,
-    holds_document,
     naming,
-    read_document,
     read_record,
     read_weights_row,
-    remove_other_weights,
     within,
-    write_atomically,
-    write_weights_row,
-    writing,
 )
 from gan.settings import (
     CHARACTER_KINDS,
@@ -45,8 +38,20 @@ from gan.settings import (
     weight_count,
 )
 from literal_files import quoted_list
+from network_folder import (
+    FolderFormat,
+    Written,
+    alone_in,
+    checked_settings,
+    give_up_in_time,
+    read_networks,
+    read_training,
+    read_versions,
+    training_to_json,
+    write_networks,
+)
 
-FORMAT = "handwriting generator collection"
+FORMAT = FolderFormat("handwriting generator collection", "generators", "the generator")
 MAXIMUM_GENERATORS = MAXIMUM_CHARACTERS = 70_000
 
 
@@ -94,6 +99,9 @@ class CharacterGenerator:
     weights: npt.NDArray[np.float16] = field(repr=False)
 
 
+Generators: TypeAlias = dict[tuple[str, ...], CharacterGenerator]  # by what they draw
+
+
 def code_point(character: str) -> str:
     """How a character is keyed: 'U+0041' for 'A', several joined by '-'."""
     return "-".join(f"U+{ord(letter):04X}" for letter in character)
@@ -107,7 +115,7 @@ def key_of(characters: tuple[str, ...]) -> str:
     return f"{len(characters)}-{digest[:16]}"
 
 
-def load_generators(folder: Path, kind: str) -> dict[tuple[str, ...], CharacterGenerator]:
+def load_generators(folder: Path, kind: str) -> Generators:
     """Read all generators of a folder, checking everything before anything is used.
 
     Args:
@@ -120,9 +128,9 @@ def load_generators(folder: Path, kind: str) -> dict[tuple[str, ...], CharacterG
     Raises:
         CollectionError: the folder is damaged, or holds something else.
     """
-    if not holds_document(folder):
-        return {}
-    return _checked_generators(folder, kind, read_document(folder, FORMAT))
+    return read_networks(
+        folder, FORMAT, lambda document: _checked_generators(folder, kind, document)
+    )
 
 
 def drawers_of(
@@ -148,16 +156,14 @@ def drawers_of(
     return found
 
 
-def _checked_generators(
-    folder: Path, kind: str, document: dict[str, Any]
-) -> dict[tuple[str, ...], CharacterGenerator]:
+def _checked_generators(folder: Path, kind: str, document: dict[str, Any]) -> Generators:
     with naming(folder / FILE_NAME):
         if document.get("kind") != kind:
             raise Problem(f"it is made for {str(document.get('kind'))[:40]!r}, not {kind!r}")
         about = a_mapping(document.get("generators"), "'generators'")
         if len(about) > MAXIMUM_GENERATORS:
             raise Problem(f"it has more than {MAXIMUM_GENERATORS:,} generators")
-        generators = {}
+        generators: Generators = {}
         for key, given in about.items():
             with within(a_text(key, "a key")):
                 generator = _read_generator(folder, kind, given)
@@ -169,17 +175,13 @@ def _checked_generators(
 
 def _read_generator(folder: Path, kind: str, given: Any) -> CharacterGenerator:
     about = a_mapping(given, "a generator")
-    settings, problems = settings_from_dictionary(kind, about.get("settings"))
-    if settings is None:
-        raise Problem(problems[0])
+    settings = checked_settings(settings_from_dictionary(kind, about.get("settings")))
     characters = _read_characters(kind, about)
     classes = len(characters) if kind not in CHARACTER_KINDS else None
     return CharacterGenerator(
         characters=characters,
         settings=settings,
-        steps=a_whole_number(about.get("steps"), "'steps'"),
-        seconds=a_number(about.get("seconds"), "'seconds'"),
-        seed=a_whole_number(about.get("seed"), "'seed'"),
+        **read_training(about),
         data=read_record(
             about.get("data"),
             ImagesLearnt,
@@ -194,10 +196,7 @@ def _read_generator(folder: Path, kind: str, given: Any) -> CharacterGenerator:
             a_text(name, "a figure"): a_number(value, name)
             for name, value in a_mapping(about.get("quality"), "'quality'").items()
         },
-        versions={
-            a_text(name, "a library"): a_text(version, "a version")
-            for name, version in a_mapping(about.get("versions"), "'versions'").items()
-        },
+        versions=read_versions(about),
         weights=read_weights_row(folder, about.get("weights"), weight_count(settings, classes)),
     )
 
@@ -214,48 +213,62 @@ def _read_characters(kind: str, about: Mapping[str, Any]) -> tuple[str, ...]:
     return characters
 
 
-def save_generator(folder: Path, kind: str, generator: CharacterGenerator) -> None:
+def save_generator(
+    folder: Path,
+    kind: str,
+    generator: CharacterGenerator,
+    while_waiting: Callable[[float], None] = give_up_in_time,
+) -> None:
     """Add a generator to a folder, in place of one of the same characters.
 
     Args:
-        folder: a new folder, or one written by this function.
+        folder: a new folder, or one written by this module.
         kind: one of `gan.settings.KINDS`.
         generator: what to keep.
+        while_waiting: see `network_folder.alone_in`.
 
     Raises:
         CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
     """
-    generators = load_generators(folder, kind) | {generator.characters: generator}
-    with writing(folder, "the generator") as new:
-        document: dict[str, Any] = {
-            "format": FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "kind": kind,
-            "generators": {
-                key_of(names): _document(folder, kind, generators[names], new)
-                for names in sorted(generators)
-            },
-        }
-        write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
-    remove_other_weights(
-        folder, {about["weights"]["file"] for about in document["generators"].values()}
+    change_generators(
+        folder, kind, lambda kept: kept | {generator.characters: generator}, while_waiting
     )
 
 
-def _document(
-    folder: Path, kind: str, generator: CharacterGenerator, new: list[Path]
-) -> dict[str, Any]:
+def change_generators(
+    folder: Path,
+    kind: str,
+    change: Callable[[Generators], Generators],
+    while_waiting: Callable[[float], None] = give_up_in_time,
+) -> None:
+    """Put other generators in place of those of a folder, while no other program writes to it.
+
+    Args:
+        folder: a new folder, or one written by this module.
+        kind: one of `gan.settings.KINDS`.
+        change: is given the generators of the folder by the characters that they draw, and returns
+            those that take their place.
+        while_waiting: see `network_folder.alone_in`.
+
+    Raises:
+        CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
+    """
+    with alone_in(folder, FORMAT, while_waiting):
+        generators = change(load_generators(folder, kind))
+        written = {key_of(names): _written(kind, generators[names]) for names in sorted(generators)}
+        write_networks(folder, FORMAT, {"kind": kind}, written)
+
+
+def _written(kind: str, generator: CharacterGenerator) -> Written:
     drawn: dict[str, Any] = {"characters": list(generator.characters)}
     if kind in CHARACTER_KINDS:
         drawn = {"character": generator.characters[0]}
-    return {
+    about = {
         **drawn,
         "settings": settings_to_json(generator.settings),
-        "steps": generator.steps,
-        "seconds": round(generator.seconds, 1),
-        "seed": generator.seed,
+        **training_to_json(generator.steps, generator.seconds, generator.seed),
         "data": dataclasses.asdict(generator.data),
         "quality": dict(generator.quality),
         "versions": dict(generator.versions),
-        "weights": write_weights_row(folder, generator.weights, new),
     }
+    return Written(about, generator.weights)

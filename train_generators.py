@@ -6,7 +6,7 @@ Learns from all of the file's train rows of each character, or, with `--reader`,
 best network of a model collection reads as that character: some of EMNIST's classes hold many
 images that nobody can tell from another letter. Characters that the folder has already, trained by
 the same settings and seed on the same images, are passed over, so a broken-off run goes on where it
-stopped. Each worker uses one core.
+stopped. Each worker uses one core. Other programs may train into the same folder.
 
 `--kind conditional` trains one generator of all characters on all cores, and keeps a checkpoint
 beside its folder from which a broken-off run goes on.
@@ -21,7 +21,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,9 @@ from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
 from generator_folder import (
     CharacterGenerator,
+    Generators,
     ImagesLearnt,
+    change_generators,
     load_generators,
     save_generator,
 )
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 SUFFIX = ".weights.h5"  # of a checkpoint
 SECONDS_A_LINE = 60
+PATIENCE = 5  # seconds, until it is said that another program is waited for
 
 
 def use_one_core() -> None:
@@ -221,8 +224,8 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
         if there is None or not lesson.taught(there):
             lessons.append(lesson)
         elif there.settings != lesson.settings:  # only how it draws
-            drawing = dataclasses.replace(there, settings=lesson.settings)
-            save_generator(folder, options.kind, drawing)
+            change = _drawing_otherwise(lesson)
+            change_generators(folder, options.kind, change, _say_who_is_waited_for(folder))
     if options.kind not in CHARACTER_KINDS:
         for lesson in lessons:
             checkpoint = folder.with_name(f"{folder.name}-{lesson.identity()}{SUFFIX}")
@@ -246,8 +249,33 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
             _keep(folder, options.kind, generator)
 
 
+def _drawing_otherwise(lesson: Lesson) -> Callable[[Generators], Generators]:
+    """Gives a generator the lesson's settings, where no other program trained another meanwhile."""
+
+    def change(kept: Generators) -> Generators:
+        there = kept.get(lesson.characters)
+        if there is None or not lesson.taught(there):
+            return kept
+        return kept | {lesson.characters: dataclasses.replace(there, settings=lesson.settings)}
+
+    return change
+
+
+def _say_who_is_waited_for(folder: Path) -> Callable[[float], None]:
+    """Says once that another program is waited for: as long as it takes, or hours were in vain."""
+    said = False
+
+    def while_waiting(waited: float) -> None:
+        nonlocal said
+        if not said and waited > PATIENCE:
+            said = True
+            print(f"waiting for another program, which is writing to {folder}", flush=True)
+
+    return while_waiting
+
+
 def _keep(folder: Path, kind: str, generator: CharacterGenerator) -> None:
-    save_generator(folder, kind, generator)
+    save_generator(folder, kind, generator, _say_who_is_waited_for(folder))
     print(f"{named(generator.characters)} {generator.seconds:.0f} s", flush=True)
 
 

@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from data_parser import DataSet
-from denoiser_folder import Denoiser, key_of, load_denoisers, save_denoiser
+from denoiser_folder import (
+    Denoiser,
+    Denoisers,
+    change_denoisers,
+    key_of,
+    load_denoisers,
+)
 from denoising.progress import DenoiserProgress
 from denoising.settings import DenoiserSettings
 from errors import CollectionError, UserError
@@ -60,7 +66,8 @@ class TrainedDenoisers:
     ) -> TrainedDenoiser:
         """Train a denoiser on the training split and keep it in place of an earlier one.
 
-        Where it is stopped after fewer steps than an earlier one learnt from, that one stays.
+        Where it is stopped after fewer steps than an earlier one learnt from, that one stays, be it
+        this program's or one that another program kept meanwhile.
 
         Args:
             settings: how.
@@ -98,17 +105,23 @@ class TrainedDenoisers:
             versions=library_versions(),
             weights=trained.weights,
         )
-        earlier = known.get(denoiser.key)
-        if earlier is not None and denoiser.steps < earlier.steps:
-            return trained
-        known[denoiser.key] = denoiser
+        known[denoiser.key] = kept = _longer_trained(denoiser, known.get(denoiser.key))
+        if kept is denoiser:
+            known[denoiser.key] = self._keep(denoiser)
+        return trained
+
+    def _keep(self, denoiser: Denoiser) -> Denoiser:
+        """Keep a denoiser in the folder; returns what is kept, which another program may have."""
+
+        def add(kept: Denoisers) -> Denoisers:
+            return kept | {denoiser.key: _longer_trained(denoiser, kept.get(denoiser.key))}
+
         try:
-            save_denoiser(self.folder, denoiser)
+            return change_denoisers(self.folder, add)[denoiser.key]
         except CollectionError as error:
             raise CollectionError(
                 f"{error}; what was trained is in memory until the program ends"
             ) from error
-        return trained
 
     def restore(
         self,
@@ -137,3 +150,8 @@ class TrainedDenoisers:
             self._networks[denoiser.key] = denoiser, network
         amounts = np.full(len(images), amount, np.float32)
         return networks.restore(network, denoiser.settings, images, amounts, labels)
+
+
+def _longer_trained(new: Denoiser, earlier: Denoiser | None) -> Denoiser:
+    """The one that learnt from more steps; the new one of equals."""
+    return new if earlier is None or new.steps >= earlier.steps else earlier

@@ -1,16 +1,13 @@
-"""Keeping a second process away while one writes."""
+"""Keeping a second process away from the cache folder while one writes."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from downloads.unpacking import on_disk
-
-_BETWEEN_TRIES = 0.1  # seconds
+from process_lock import holding
 
 
 @contextlib.contextmanager
@@ -26,29 +23,5 @@ def only_process(path: Path, wait: Callable[[float], None]) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         with on_disk(path):
-            file = stack.enter_context(path.open("ab"))
-            while not _taken(file):
-                wait(_BETWEEN_TRIES)
+            stack.enter_context(holding(path, wait))
         yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _taken(file: IO[bytes]) -> bool:
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _taken(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

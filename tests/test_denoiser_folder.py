@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checked_folder import FILE_NAME
-from denoiser_folder import LOCK_NAME, Denoiser, load_denoisers, save_denoiser
+from denoiser_folder import Denoiser, load_denoisers, save_denoiser
 from denoising.settings import TYPES, weight_shapes
-from downloads.locking import only_process
 from errors import CollectionError
+from network_folder import LOCK_NAME
+from process_lock import holding
 from tests.denoisers import a_denoiser
 
 
@@ -81,7 +82,7 @@ def test_a_save_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     def fail(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("denoiser_folder.write_atomically", fail)
+    monkeypatch.setattr("network_folder.write_atomically", fail)
     with pytest.raises(CollectionError, match=r"No space left.*what was there before is unchanged"):
         save_denoiser(tmp_path, trained("sparse"))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -182,9 +183,9 @@ def test_programs_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) 
 def test_who_waits_for_another_program_does_not_wait_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("denoiser_folder.PATIENCE", 0.2)
+    monkeypatch.setattr("network_folder.PATIENCE", 0.2)
     with (
-        only_process(tmp_path / LOCK_NAME, lambda seconds: None),
+        holding(tmp_path / LOCK_NAME, lambda seconds: None),
         pytest.raises(CollectionError, match="another program has been writing to it"),
     ):
         save_denoiser(tmp_path, trained())

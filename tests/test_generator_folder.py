@@ -4,11 +4,15 @@ import dataclasses
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import pickle
 import shutil
 import stat
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +28,17 @@ from errors import CollectionError
 from gan.settings import GanSettings, Strategy, weight_count
 from generator_folder import (
     CharacterGenerator,
+    Generators,
     ImagesLearnt,
+    change_generators,
     code_point,
     drawers_of,
     key_of,
     load_generators,
     save_generator,
 )
+from network_folder import LOCK_NAME
+from process_lock import holding
 from tests.conditional import PLAIN, READING, many
 
 Change = Callable[[dict[str, Any]], None]
@@ -101,7 +109,12 @@ def holds(folder: Path, *generators: CharacterGenerator) -> bool:
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    """All files by name, without the one that is a lock."""
+    return {name: (folder / name).read_bytes() for name in names_in(folder)}
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_file()} - {LOCK_NAME}
 
 
 def document_of(folder: Path) -> dict[str, Any]:
@@ -170,7 +183,7 @@ def test_a_capital_and_its_small_letter_are_two(tmp_path: Path) -> None:
     for generator in given:
         save_generator(tmp_path / KIND, KIND, generator)
     assert holds(tmp_path / KIND, *given)
-    names = [path.name.casefold() for path in (tmp_path / KIND).iterdir()]
+    names = [name.casefold() for name in names_in(tmp_path / KIND)]
     assert len(set(names)) == len(names) == len(given) + 1
 
 
@@ -188,7 +201,7 @@ def test_a_new_generator_takes_the_place_of_the_old_one_of_its_character(folder:
     assert holds(folder, made("A", seed=2), made("B"))
     assert not (folder / before["U+0041"]["weights"]["file"]).exists()
     assert (folder / before["U+0042"]["weights"]["file"]).exists()
-    assert len(list(folder.iterdir())) == 3
+    assert len(names_in(folder)) == 3
 
 
 def test_the_same_weights_of_two_characters_lie_there_once(folder: Path) -> None:
@@ -357,13 +370,14 @@ def test_a_model_collection_is_refused_and_stays(saved_collection: Path, tmp_pat
     with pytest.raises(CollectionError):
         save_generator(folder, KIND, made("A"))
     assert content_of(folder) == content_of(saved_collection)
+    assert not (folder / LOCK_NAME).exists()
 
 
 @pytest.mark.parametrize(
     "content",
     [
         b"", b"{", b"[]", b"null", b"\xff\xfe", b"\0" * 100, b"{}" * 2, b"[" * 100_000,
-        b'{"a":' * 100_000, b"9" * 10_000, pickle.dumps({"format": generator_folder.FORMAT}),
+        b'{"a":' * 100_000, b"9" * 10_000, pickle.dumps({"format": generator_folder.FORMAT.name}),
     ],
 )  # fmt: skip
 def test_what_is_no_json_is_refused(folder: Path, content: bytes) -> None:
@@ -654,7 +668,7 @@ def test_a_kill_after_the_document_leaves_the_new_one(folder: Path) -> None:
             (folder / name).write_bytes(content)  # what would have been removed next
     assert holds(folder, made("A", seed=2), made("B"))
     save_generator(folder, KIND, made("B"))
-    assert len(list(folder.iterdir())) == 3
+    assert len(names_in(folder)) == 3
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "file"])
@@ -674,6 +688,120 @@ def test_what_lies_where_a_part_file_goes_is_never_written_through(
     assert victim.read_text() == "mine"
     assert not (folder / FILE_NAME).is_symlink() and not part.exists()
     assert holds(folder, made("A"), made("B"), made("C"))
+
+
+# ------------------------------------------------------------------------- several programs
+
+SEEDS = range(2, 82)
+spawned = multiprocessing.get_context("spawn")
+
+
+def keep_some(folder: Path, characters: str, ready: Barrier) -> None:
+    """A program that keeps a generator of each character."""
+    ready.wait()
+    for character in characters:
+        save_generator(folder, KIND, made(character))
+
+
+def train_again_and_again(folder: Path) -> None:
+    """A program that puts other weights in place of A's, over and over."""
+    for seed in SEEDS:
+        save_generator(folder, KIND, made("A", seed=seed))
+
+
+def hold_the_lock(path: Path, held: Event) -> None:
+    """A program that never ends its writing."""
+    with holding(path, time.sleep):
+        held.set()
+        time.sleep(600)
+
+
+@pytest.fixture
+def other_program(folder: Path) -> Iterator[SpawnProcess]:
+    """A program that is writing to the folder until it is killed."""
+    held = spawned.Event()
+    program = spawned.Process(target=hold_the_lock, args=(folder / LOCK_NAME, held))
+    program.start()
+    assert held.wait(60)
+    yield program
+    program.kill()
+    program.join()
+
+
+def test_programs_that_train_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    ready = spawned.Barrier(2)
+    programs = [
+        spawned.Process(target=keep_some, args=(tmp_path / KIND, characters, ready))
+        for characters in ("ABCDEFGH", "STUVWXYZ")
+    ]
+    for program in programs:
+        program.start()
+    for program in programs:
+        program.join()
+    assert [program.exitcode for program in programs] == [0, 0]
+    assert holds(tmp_path / KIND, *map(made, "ABCDEFGHSTUVWXYZ"))
+
+
+def test_reading_while_another_program_writes_finds_the_old_or_the_new(folder: Path) -> None:
+    program = spawned.Process(target=train_again_and_again, args=(folder,))
+    program.start()
+    known = {made("A", seed=seed).weights.tobytes() for seed in (1, *SEEDS)}
+    while program.is_alive():
+        generators = load_generators(folder, KIND)
+        assert same(generators[("B",)], made("B"))
+        assert generators[("A",)].weights.tobytes() in known
+    assert program.exitcode == 0
+    assert holds(folder, made("A", seed=SEEDS[-1]), made("B"))
+
+
+def test_what_another_program_is_writing_is_waited_for(
+    folder: Path, other_program: SpawnProcess
+) -> None:
+    told: list[float] = []
+
+    def end_the_other(waited: float) -> None:
+        told.append(waited)
+        if len(told) == 3:
+            other_program.kill()
+
+    save_generator(folder, KIND, made("C"), end_the_other)
+    assert len(told) >= 3 and sorted(told) == told
+    assert holds(folder, made("A"), made("B"), made("C"))
+
+
+def test_who_waits_for_another_program_does_not_wait_for_ever(
+    folder: Path, other_program: SpawnProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("network_folder.PATIENCE", 0.2)
+    with pytest.raises(CollectionError) as caught:
+        save_generator(folder, KIND, made("C"))
+    assert str(caught.value) == (
+        f"the generator cannot be saved in {folder}: another program has been writing to it for "
+        "0 s; what was there before is unchanged"
+    )
+    assert holds(folder, made("A"), made("B")), "what is being written to can be read"
+
+
+def test_a_change_is_given_what_other_programs_kept(folder: Path) -> None:
+    def better(kept: Generators) -> Generators:
+        assert sorted(kept) == [("A",), ("B",)]
+        return kept | {("A",): dataclasses.replace(kept[("A",)], quality={"recognition": 1.0})}
+
+    change_generators(folder, KIND, better)
+    assert holds(folder, made("A", quality={"recognition": 1.0}), made("B"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_a_folder_that_cannot_hold_a_lock_can_be_read(folder: Path, kind: str) -> None:
+    (folder / LOCK_NAME).unlink()
+    if kind == "folder":
+        (folder / LOCK_NAME).mkdir()
+    else:
+        (folder / LOCK_NAME).symlink_to(folder / "elsewhere")
+    assert holds(folder, made("A"), made("B"))
+    with pytest.raises(CollectionError, match="what was there before is unchanged"):
+        save_generator(folder, KIND, made("C"))
+    assert holds(folder, made("A"), made("B")) and not (folder / "elsewhere").exists()
 
 
 # ------------------------------------------------------------------------- many characters
@@ -744,7 +872,7 @@ def test_saving_one_of_many_characters_keeps_the_others(folder_of_many: Path) ->
     assert holds_many(folder_of_many, many("ABC", seed=2), many("AD"))
     save_generator(folder_of_many, "conditional", many("CBA"))
     assert holds_many(folder_of_many, many("ABC", seed=2), many("AD"), many("CBA"))
-    assert len(list(folder_of_many.iterdir())) == 4
+    assert len(names_in(folder_of_many)) == 4
 
 
 def test_a_folder_of_many_characters_is_for_nothing_else(folder_of_many: Path) -> None:

@@ -1,7 +1,10 @@
 """Tests of the program that trains generators of many characters."""
 
+import contextlib
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -21,6 +24,8 @@ from errors import UserError
 from gan.course import Course, TrainedGan, load_checkpoint, save_checkpoint
 from gan.settings import GanSettings, settings_to_json, weight_count
 from generator_folder import CharacterGenerator, load_generators, save_generator
+from network_folder import LOCK_NAME
+from process_lock import holding
 from tests.conditional import KIND, PLAIN, READING, Labels, many
 from tests.stored import by_character
 from trained_generators import images_learnt
@@ -289,6 +294,50 @@ def test_wrong_arguments_get_the_usage(
     shown = capsys.readouterr()
     assert (shown.out + shown.err).startswith("usage: ")
     assert caught.value.code == (0 if arguments == ["--help"] else 2)
+
+
+# ------------------------------------------------------------------------- several programs
+
+
+def test_another_program_is_waited_for_and_that_is_said(
+    run: Run,
+    fake: FakeTraining,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is waited for however long it writes: a training of hours would be lost."""
+    monkeypatch.setattr(train_generators, "PATIENCE", 0.05)
+    monkeypatch.setattr("network_folder.PATIENCE", 0.1)
+    (tmp_path / "out").mkdir()
+    with contextlib.ExitStack() as other_program:
+        other_program.enter_context(holding(tmp_path / "out" / LOCK_NAME, time.sleep))
+        ending = threading.Timer(1.0, other_program.close)
+        ending.start()
+        run("--characters", "A")
+        ending.join()
+    assert capsys.readouterr().out.splitlines() == [
+        f"waiting for another program, which is writing to {tmp_path / 'out'}",
+        "'A' 3 s",
+    ]
+    assert list(kept(tmp_path)) == ["A"]
+
+
+def test_what_another_program_trains_meanwhile_is_not_replaced_by_what_was_there(
+    run: Run, fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--characters", "A")
+    there = load_generators(tmp_path / "out", "keras")
+    newer = replace(there[("A",)], seed=9, weights=-there[("A",)].weights)
+    save_generator(tmp_path / "out", "keras", newer)
+    monkeypatch.setattr(train_generators, "load_generators", lambda folder, kind: there)
+    other = tmp_path / "other.txt"
+    other.write_text(repr({"keras": settings_to_json(replace(TINY, latent_scale=0.5))}))
+    run("--characters", "A", settings=other)
+    found = kept(tmp_path)["A"]
+    assert (found.seed, found.settings) == (9, TINY), "not what the program would train"
+    assert found.weights.tobytes() == newer.weights.tobytes()
+    assert len(fake.images) == 1
 
 
 # ------------------------------------------------------------------------- one for all

@@ -1,0 +1,64 @@
+"""A lock that one process of a machine holds at a time, by a file; it ends with its process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_BETWEEN_TRIES = 0.1  # seconds
+# What lies there in the file's place is never written through, nor waited for where it is a pipe.
+_OPENING = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+@contextlib.contextmanager
+def holding(path: Path, wait: Callable[[float], None]) -> Iterator[None]:
+    """Wait until no other process holds the lock, and hold it.
+
+    Args:
+        path: the lock file; it is made empty, and stays.
+        wait: lets seconds pass, or raises to end the waiting.
+
+    Raises:
+        OSError: the file cannot be made, or its file system does not know locks.
+    """
+    descriptor = os.open(path, _OPENING, 0o666)
+    try:
+        while not _taken(descriptor):
+            wait(_BETWEEN_TRIES)
+        try:
+            yield
+        finally:
+            _let_go(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows locks bytes, from where the file stands, which here is always its beginning.
+    def _taken(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+    def _let_go(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _taken(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _let_go(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
