@@ -7,9 +7,7 @@ print(session.predict("basic", "A").likeliest)
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,103 +15,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+import collection_evaluation
 import collection_training
 import hyperparameters
 from autosave import Autosave, default_root
-from collection_folder import holds_collection, load_collection, save_collection
+from collection_evaluation import Evaluation
+from collection_folder import load_collection, save_collection
 from collection_training import TrainingObserver
-from data_parser import DataSet, read_labelled_images
-from denoising.noise import Noise, add_noise
-from denoising.settings import DenoiserSettings, name_of
-from errors import CollectionError, DataError, UserError
-from evaluation import overlap, recognition
-from evaluation.recognition import ConfusedPair, Likely, Score
-from gan.settings import GanSettings, read_gan_settings
+from crew_choice import choose_crew
+from data_parser import DataSet
+from denoising.noise import Noise
+from denoising.settings import DenoiserSettings
+from errors import CollectionError, UserError
+from evaluation import recognition
 from generated_files import DrawnCharacters
 from hyperparameters import TrainingTask
-from image_generator import (
-    GENERATORS,
-    TRAINED_GENERATORS,
-    Drawing,
-    ImageGenerator,
-    TrainedGenerator,
-    make_generator,
-)
-from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection, network_of
+from prediction import Prediction, RestoredPrediction
+from replaced_collection import keep_copy
+from session_denoisers import ReadImages, SessionDenoisers
+from session_generators import SessionGenerators
 from trained_denoisers import TrainedDenoisers
 from trained_generators import TrainedGenerators, TrainingPlan
 from training_crew import TrainingCrew
-from unused_path import unused_path
 
 if TYPE_CHECKING:
     import keras
 
-    from denoising_findings import DenoisingFindings, RestoredImage, Restorer
+    from denoising_findings import DenoisingFindings, RestoredImage
     from gan.course import TrainedGan
     from gan.progress import Progress
     from own_pictures import PictureReading
 
 GENERATOR_ROOT = Path(__file__).resolve().parent / "gan_collection"
 DENOISERS = "denoisers"  # their folder, beside those of generators
-LONGEST_LATENT = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """A drawn character and what the best network took it for.
-
-    Attributes:
-        asked: the character that was asked for.
-        stands_for: the class it is part of, where that is another character, else None.
-        drawing: what was drawn.
-        entry: the entry that read it.
-        number: that entry's number in the collection.
-        likeliest: all classes, likeliest first.
-    """
-
-    asked: str
-    stands_for: str | None
-    drawing: Drawing
-    entry: Entry
-    number: int
-    likeliest: tuple[Likely, ...]
-
-
-@dataclass(frozen=True)
-class EntryScore:
-    """Score of one entry on a set of images.
-
-    Attributes:
-        number: the entry's number in the collection.
-        score: on all images.
-        new_images: on those that took no part in its training or choosing; None without any.
-    """
-
-    number: int
-    score: Score
-    new_images: Score | None
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Scores of every entry on a set of images, and what the best one confused.
-
-    Attributes:
-        name: what was read, for people.
-        scores: one an entry, in the collection's order.
-        best: number of the collection's best entry.
-        confusion: int64 (C, C) of the best entry; row: label, column: prediction.
-        confused: its most frequent confusions.
-        classes: the C characters.
-    """
-
-    name: str
-    scores: tuple[EntryScore, ...]
-    best: int
-    confusion: npt.NDArray[np.int64]
-    confused: tuple[ConfusedPair, ...]
-    classes: tuple[str, ...]
 
 
 class TrainerPredictor:
@@ -157,8 +92,9 @@ class TrainerPredictor:
         )
         self._workers = workers
         self._cluster = cluster
-        self._random = np.random.default_rng(seed)
-        self._generators: dict[tuple[str, str], ImageGenerator] = {}
+        random = np.random.default_rng(seed)
+        self._generators = SessionGenerators(data_set, self.trained_generators, random)
+        self._denoisers = SessionDenoisers(data_set, self.trained_denoisers, random, seed)
         self._networks: dict[str, tuple[Entry, Any]] = {}
 
     def train(
@@ -196,7 +132,13 @@ class TrainerPredictor:
                 not_kept.append(error)
 
         def make_crew(tasks: Sequence[TrainingTask]) -> TrainingCrew:
-            return self._crew(tasks, should_stop)
+            return choose_crew(
+                tasks,
+                len(self.data_set.splits.training),
+                workers=self._workers,
+                cluster=self._cluster,
+                should_stop=should_stop,
+            )
 
         collection_training.train(
             self.collection,
@@ -211,18 +153,6 @@ class TrainerPredictor:
         )
         if not_kept:
             raise CollectionError(f"{not_kept[-1]}; what was trained is in memory: use Save")
-
-    def _crew(self, tasks: Sequence[TrainingTask], should_stop: Callable[[], bool]) -> TrainingCrew:
-        """Who trains tasks."""
-        if self._cluster is not None:
-            from ray_crew import RayCrew
-
-            return RayCrew(self._cluster)
-        from process_crew import ProcessCrew, sensible_workers  # seldom needed by other commands
-
-        wanted = self._workers or sensible_workers(tasks, len(self.data_set.splits.training))
-        workers = min(wanted, len(tasks))
-        return ProcessCrew(workers) if workers > 1 else InProcessCrew(should_stop)
 
     def _keep(self) -> None:
         self.has_unsaved_entries = True
@@ -240,7 +170,7 @@ class TrainerPredictor:
         """
         class_index, stands_for = self.data_set.class_of(character)
         best = self._best()
-        drawing = self._generator(generator, best).draw(class_index)
+        drawing = self._generators.draw(generator, class_index, self.collection)
         probabilities = self._read(best, drawing.image[np.newaxis])[0]
         return Prediction(
             asked=character,
@@ -263,9 +193,7 @@ class TrainerPredictor:
         import own_pictures  # with what it needs, which other commands do without
 
         best = self._best()
-        return own_pictures.read_all(
-            paths, self.collection.classes, lambda images: self._read(best, images)
-        )
+        return own_pictures.read_all(paths, self.collection.classes, partial(self._read, best))
 
     def judge_denoisers(
         self,
@@ -284,23 +212,7 @@ class TrainerPredictor:
         Raises:
             CollectionError: the folder of denoisers is damaged.
         """
-        from denoising_findings import judge  # with what it needs, which other commands do without
-
-        best = self.collection.best()
-
-        def read(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.integer]:
-            assert best is not None
-            taken_for: npt.NDArray[np.integer] = self._read(best, images).argmax(axis=1)
-            return taken_for
-
-        return judge(
-            self.data_set,
-            noises,
-            self._restorers(denoisers),
-            None if best is None else read,
-            self.seed,
-            show,
-        )
+        return self._denoisers.judge(denoisers, noises, self._best_reader(), show)
 
     def restore(
         self, denoisers: Sequence[DenoiserSettings], noise: Noise, example: str | Path
@@ -317,19 +229,7 @@ class TrainerPredictor:
         Raises:
             UserError: there is no such character, no test image of it, or no such picture.
         """
-        from denoising_findings import restore_one
-
-        label, images = self._example(noise, example)
-        best = self.collection.best()
-        told = label is not None or best is not None
-        return restore_one(
-            noise,
-            images,
-            label,
-            self.data_set.classes,
-            self._restorers(denoisers, told=told),
-            None if best is None else lambda seen: self._read(best, seen),
-        )
+        return self._denoisers.restore(denoisers, noise, example, self._best_reader())
 
     def check_example(self, example: str | Path) -> None:
         """Refuse what `restore` could not restore.
@@ -337,44 +237,23 @@ class TrainerPredictor:
         Raises:
             UserError: there is no such character, no test image of it, or no such picture.
         """
-        if isinstance(example, Path):
-            _read_picture(example)
-        else:
-            self._test_rows(example)
+        self._denoisers.check_example(example)
 
-    def _test_rows(self, character: str) -> npt.NDArray[np.int64]:
-        """Rows of the test images of a character, one or more."""
-        label, _ = self.data_set.class_of(character)
-        rows = self.data_set.indices("test")
-        found: npt.NDArray[np.int64] = rows[self.data_set.labels[rows] == label]
-        if not len(found):
-            raise UserError(f"the test split has no image of {character!r}; give another character")
-        return found
+    @property
+    def has_restored_image(self) -> bool:
+        """Whether `restore` has restored the image that it was last given."""
+        return self._denoisers.has_restored
 
-    def _example(
-        self, noise: Noise, example: str | Path
-    ) -> tuple[int | None, dict[str, npt.NDArray[np.uint8]]]:
-        """Class index and images by name, the noisy one last."""
-        if isinstance(example, Path):
-            return None, {"the picture": _read_picture(example)}
-        label, _ = self.data_set.class_of(example)
-        clean = self.data_set.images[self._random.choice(self._test_rows(example))]
-        noisy = add_noise(
-            clean[np.newaxis], noise.kind, np.array([noise.amount], np.float32), self._random
-        )
-        return label, {"clean": clean, noise.name: noisy[0]}
+    def read_restored(self) -> RestoredPrediction:
+        """Read what `restore` last made of an image with the best network.
 
-    def _restorers(
-        self, denoisers: Sequence[DenoiserSettings], *, told: bool = True
-    ) -> dict[str, Restorer]:
-        """What restores, by name: number in the file, and type; `told`: with the class at hand."""
-        trained = self.trained_denoisers
-        found: dict[str, Restorer] = {}
-        for number, settings in enumerate(denoisers):
-            denoiser = trained.of(settings)
-            if denoiser is not None and (told or not settings.needs_class):
-                found[name_of(number, settings)] = partial(trained.restore, denoiser)
-        return found
+        Returns:
+            A reading for each denoiser that restored it.
+
+        Raises:
+            UserError: nothing was restored, or there is no network.
+        """
+        return self._denoisers.read_restored(lambda images: self._read(self._best(), images))
 
     def report(self, folder: Path, *, show: Callable[[str], None] = lambda doing: None) -> Path:
         """Write a page with pictures on the open data set and the collection.
@@ -401,19 +280,10 @@ class TrainerPredictor:
             raise UserError("there is no trained network yet: use Train, or Load a folder, first")
         return best
 
-    def _generator(self, name: str, reader: Entry | None) -> ImageGenerator:
-        """The generator of that name; its images are unknown to `reader` where that can be."""
-        key = (name, reader.data.fingerprint if reader else "")
-        if key not in self._generators:
-            trained = {name: self.trained_generators.of(name)} if name != "basic" else {}
-            self._generators[key] = make_generator(
-                name,
-                self.data_set,
-                self._random,
-                self.collection.keys_of(reader) if reader else np.empty(0, np.uint64),
-                trained,
-            )
-        return self._generators[key]
+    def _best_reader(self) -> ReadImages | None:
+        """How the best network reads images; None where there is no network."""
+        best = self.collection.best()
+        return None if best is None else partial(self._read, best)
 
     def lacks_generator(self, generator: str, character: str) -> bool:
         """Whether a generator has to be trained before it can draw a character.
@@ -421,14 +291,7 @@ class TrainerPredictor:
         Raises:
             UserError: there is no such generator or character, or its folder is damaged.
         """
-        class_index, _ = self.data_set.class_of(character)
-        if generator not in GENERATORS:
-            raise UserError(
-                f"there is no generator {generator!r}; there are {', '.join(GENERATORS)}"
-            )
-        if generator not in TRAINED_GENERATORS:
-            return False
-        return self.data_set.classes[class_index] not in self.trained_generators.of(generator)
+        return self._generators.lacks(generator, character)
 
     def plan_generator(self, generator: str, character: str, settings_file: Path) -> TrainingPlan:
         """Say what training a generator would be, without starting it.
@@ -442,9 +305,7 @@ class TrainerPredictor:
             UserError: the file is wrong, the generator is none that is trained, or there are too
                 few images of the character.
         """
-        class_index, _ = self.data_set.class_of(character)
-        settings = self._gan_settings(generator, settings_file)
-        return self.trained_generators.plan(generator, class_index, settings)
+        return self._generators.plan(generator, character, settings_file)
 
     def train_generator(
         self,
@@ -467,27 +328,7 @@ class TrainerPredictor:
         Raises:
             UserError: as `plan_generator`; or it could not be trained or kept.
         """
-        class_index, _ = self.data_set.class_of(character)
-        settings = self._gan_settings(generator, settings_file)
-        try:
-            return self.trained_generators.train(
-                generator, class_index, settings, show=show, should_stop=should_stop
-            )
-        finally:  # those that drew until now do not know it, even where it could not be kept
-            self._generators = {
-                key: drawer for key, drawer in self._generators.items() if key[0] != generator
-            }
-
-    def _gan_settings(self, generator: str, settings_file: Path) -> GanSettings:
-        if generator not in TRAINED_GENERATORS:
-            raise UserError(
-                f"there is no generator {generator!r} to train; "
-                f"there are {', '.join(TRAINED_GENERATORS)}"
-            )
-        settings = read_gan_settings(settings_file).get(generator)
-        if settings is None:
-            raise UserError(f"{settings_file} has no settings for {generator!r}")
-        return settings
+        return self._generators.train(generator, character, settings_file, show, should_stop)
 
     def draw_each(self, generator: str, text: str, count: int) -> DrawnCharacters:
         """Draw every character of a text several times.
@@ -500,13 +341,7 @@ class TrainerPredictor:
         Raises:
             UserError: there is no such generator or character, or nothing to draw it from.
         """
-        classes = self._classes_of(text)
-        drawer = self._generator(generator, self.collection.best())
-        return DrawnCharacters(
-            tuple(self.data_set.classes[index] for index in classes),
-            tuple(drawer.draw_many(index, count) for index in classes),
-            generator,
-        )
+        return self._generators.draw_each(generator, text, count, self.collection)
 
     def draw_hands(self, generator: str, text: str, count: int) -> DrawnCharacters:
         """Draw every character of a text in several hands, as far as the generator can.
@@ -522,16 +357,7 @@ class TrainerPredictor:
         Raises:
             UserError: there is no such generator or character, or nothing to draw it from.
         """
-        drawer = self._generator(generator, self.collection.best())
-        if not isinstance(drawer, TrainedGenerator):
-            return self.draw_each(generator, text, count)
-        classes = self._classes_of(text)
-        hands = self._random.standard_normal((count, LONGEST_LATENT), dtype=np.float32)
-        return DrawnCharacters(
-            tuple(self.data_set.classes[index] for index in classes),
-            tuple(drawer.draw_from(index, hands) for index in classes),
-            generator,
-        )
+        return self._generators.draw_hands(generator, text, count, self.collection)
 
     def draw_line(self, generator: str, text: str) -> list[npt.NDArray[np.uint8] | None]:
         """Draw a line of text, as far as the generator can in one hand.
@@ -548,28 +374,7 @@ class TrainerPredictor:
         Raises:
             UserError: there is no such generator or character, or nothing to draw it from.
         """
-        self._classes_of(text)
-        drawer = self._generator(generator, self.collection.best())
-        hand = self._random.standard_normal((1, LONGEST_LATENT), dtype=np.float32)
-        letters: list[npt.NDArray[np.uint8] | None] = []
-        for name in text if self.data_set.has_characters else self.data_set.names_in(text):
-            if name.isspace():
-                letters.append(None)
-                continue
-            class_index, _ = self.data_set.class_of(name)
-            letters.append(
-                drawer.draw_from(class_index, hand)[0]
-                if isinstance(drawer, TrainedGenerator)
-                else drawer.draw(class_index).image
-            )
-        return letters
-
-    def _classes_of(self, text: str) -> list[int]:
-        """Class indices of the characters in a text, each once, in the order they first come."""
-        names = self.data_set.names_in(text)
-        if not names:
-            raise UserError("there is nothing to draw: type characters of the open data set")
-        return list(dict.fromkeys(self.data_set.class_of(name)[0] for name in names))
+        return self._generators.draw_line(generator, text, self.collection)
 
     def _read(self, entry: Entry, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         import cnn_model
@@ -600,34 +405,10 @@ class TrainerPredictor:
         """
         if not self.collection.entries:
             raise CollectionError("there is nothing to save yet: use Train or Load first")
-        copy = self._keep_copy(folder)
+        copy = keep_copy(self.collection, folder)
         save_collection(self.collection, folder)
         self.autosave.collection_saved(folder)
         self.has_unsaved_entries = False
-        return copy
-
-    def _keep_copy(self, folder: Path) -> Path | None:
-        try:
-            replaced = load_collection(folder)
-        except CollectionError:
-            if not holds_collection(folder):
-                return None  # whatever may not be written over, `save_collection` refuses
-        else:
-            kept = {_trained_as(entry) for entry in self.collection.entries}
-            if replaced.classes == self.collection.classes and kept.issuperset(
-                _trained_as(entry) for entry in replaced.entries
-            ):
-                return None
-        resolved = folder.resolve()
-        copy = unused_path(resolved.with_name(resolved.name + "-before"))
-        try:
-            shutil.copytree(resolved, copy, symlinks=True)
-        except (OSError, shutil.Error) as error:
-            shutil.rmtree(copy, ignore_errors=True)
-            raise CollectionError(
-                f"{folder} holds other entries, and a copy of them cannot be kept in {copy}: "
-                f"{error}; nothing was changed"
-            ) from error
         return copy
 
     def load(self, folder: Path) -> None:
@@ -652,7 +433,7 @@ class TrainerPredictor:
         self.autosave.collection_loaded(folder)
         self.has_unsaved_entries = self.autosave.folder is not None
         self._networks.clear()
-        self._generators.clear()
+        self._generators.forget()
 
     def evaluate(
         self, path: Path | None, *, show: Callable[[int, int], None] = lambda done, all_: None
@@ -667,93 +448,6 @@ class TrainerPredictor:
             UserError: no network, or the data set cannot be used.
         """
         best = self._best()
-        name, images, labels = self._images_to_evaluate(path)
-        keys = overlap.image_keys(images)
-        seen = {
-            fingerprint: np.isin(keys, used)
-            for fingerprint, used in self.collection.images_used.items()
-        }
-        scores = []
-        matrix = np.empty((0, 0), np.int64)
-        for number, entry in enumerate(self.collection.entries):
-            show(number, len(self.collection.entries))
-            probabilities = self._read(entry, images)
-            new = ~seen[entry.data.fingerprint]
-            scores.append(
-                EntryScore(
-                    number,
-                    recognition.score(probabilities, labels),
-                    recognition.score(probabilities[new], labels[new]) if new.any() else None,
-                )
-            )
-            if entry is best:
-                matrix = recognition.confusion_matrix(
-                    probabilities.argmax(axis=1), labels, len(self.collection.classes)
-                )
-        return Evaluation(
-            name=name,
-            scores=tuple(scores),
-            best=self.collection.entries.index(best),
-            confusion=matrix,
-            confused=recognition.most_confused(matrix),
-            classes=self.collection.classes,
+        return collection_evaluation.evaluate(
+            self.data_set, self.collection, best, path, self._read, show
         )
-
-    def _images_to_evaluate(
-        self, path: Path | None
-    ) -> tuple[str, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        if path is None:
-            images, labels = self.data_set.subset("test")
-            return f"the test split of {self.data_set.source.name}", images, labels.astype(np.int64)
-        has_digits = any(name.isdigit() for name in self.collection.classes)
-        labelled = read_labelled_images(path, keep_digits=has_digits)
-        if not len(labelled.images):
-            raise DataError(f"{path} has no images of the collection's characters")
-        classes = np.array([self._class_number(name, path) for name in labelled.classes])
-        return f"all images of {path.name}", labelled.images, classes[labelled.labels]
-
-    def _class_number(self, character: str, path: Path) -> int:
-        try:
-            return self.data_set.class_of(character)[0]
-        except DataError as error:
-            raise DataError(
-                f"{path} has the character {character!r}, which the collection cannot tell apart; "
-                f"it knows {' '.join(self.collection.classes)}"
-            ) from error
-
-
-def _read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    from own_pictures import read_picture  # with what it needs, which other commands do without
-
-    return read_picture(path)
-
-
-def _trained_as(entry: Entry) -> tuple[str, str, int]:
-    """What two entries share that only differ by when they were trained."""
-    return entry.identity, entry.data.fingerprint, entry.seed
-
-
-def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
-    """Draw the confusion matrix of the best entry into a new PNG file in a folder.
-
-    Returns:
-        The file's path; nothing that was there is written over.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    from evaluation.plots import plot_confusion_matrix  # Matplotlib takes a while to import
-
-    path = unused_path(folder / "confusion-matrix.png")
-    score = evaluation.scores[evaluation.best].score
-    title = (
-        f"Entry {evaluation.best} on {evaluation.name}: "
-        f"accuracy {score.accuracy:.2%} of {score.images:,} images"
-    )
-    try:
-        plot_confusion_matrix(evaluation.confusion, evaluation.classes, title, path)
-    except OSError as error:
-        raise UserError(
-            f"the confusion matrix cannot be written to {path}: {error.strerror or error}"
-        ) from error
-    return path

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import network_layers
+from collection_evaluation import Evaluation
 from collection_query import Kind, Selection
 from data_formats.problems import one_line, shown
 from errors import DataError
@@ -16,8 +17,8 @@ from evaluation.recognition import Likely, Score
 from hyperparameters import DEFAULT_ACTIVATION, TrainingTask
 from model_collection import Entry, ModelCollection
 from network_layers import Conv2D, Dense, Layer, Residual, SeparableConv2D, Variant
+from prediction import Prediction, RestoredPrediction
 from text_table import TextTable
-from trainer_predictor import Evaluation, Prediction
 from training_parameters import TrainingParameters
 
 if TYPE_CHECKING:
@@ -97,9 +98,8 @@ def prediction(result: Prediction, colours: bool) -> str:
         f"Read by entry {result.number}: validation accuracy {_share(entry.validation)}, "
         f"test accuracy {_share(entry.test)}."
     )
-    first = result.likeliest[0]
-    verdict = "right" if first.character == label else f"wrong, it is {label}"
-    lines.append(f"Predicted character: {first.character} ({verdict})")
+    first = result.likeliest[0].character
+    lines.append(f"Predicted character: {first}{_verdict(first, label)}")
     lines += _ranking(result.likeliest)
     return "\n".join(line.rstrip() for line in lines)
 
@@ -129,6 +129,29 @@ def picture_reading(reading: PictureReading, colours: bool) -> str:
         *_ranking(reading.likeliest),
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def restored_prediction(result: RestoredPrediction, colours: bool) -> str:
+    """A noisy image, and what the network sees and reads in it after each denoiser."""
+    title = "The noisy picture:" if result.noise is None else f"The noisy image, {result.noise}:"
+    lines = [title, picture(result.noisy, colours)]
+    for reading in result.readings:
+        first = reading.likeliest[0].character
+        lines += [
+            f"Restored by {reading.denoiser}",
+            "What the network gets to see:",
+            picture(reading.image, colours),
+            f"Predicted character: {first}{_verdict(first, result.label)}",
+            *_ranking(reading.likeliest),
+        ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _verdict(character: str, label: str | None) -> str:
+    """Whether that is right, in brackets; nothing where nobody knows."""
+    if label is None:
+        return ""
+    return " (right)" if character == label else f" (wrong, it is {label})"
 
 
 def picture_readings(readings: Sequence[PictureReading]) -> str:

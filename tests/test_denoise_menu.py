@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+import denoise_dialogue
 import denoise_view
-import menu
 from data_parser import DataSet
 from denoiser_folder import load_denoisers
 from denoising.noise import Noise
@@ -164,7 +164,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_trains_no_further(
     def stopping() -> Iterator[Callable[[], bool]]:
         yield lambda: True
 
-    monkeypatch.setattr(menu, "_stop_on_interrupt", stopping)
+    monkeypatch.setattr(denoise_dialogue, "stop_on_interrupt", stopping)
     shown = talk(bare, "denoise", file, "gaussian 0.6", "", "n")
     assert "Ended after 1 step in" in shown and shown.count("Training denoiser") == 1
     assert "0 convolutional" in shown and "1 conditional  " not in shown
@@ -187,7 +187,7 @@ def test_ctrl_c_in_a_second_training_leaves_what_learnt_more(
     def stopping() -> Iterator[Callable[[], bool]]:
         yield lambda: True
 
-    monkeypatch.setattr(menu, "_stop_on_interrupt", stopping)
+    monkeypatch.setattr(denoise_dialogue, "stop_on_interrupt", stopping)
     shown = talk(bare, "denoise", file, "gaussian 0.6", "", "y")
     assert "Ended after 1 step in" in shown and "the earlier one, of 20 steps, stays" in shown
     assert {path.name for path in folder.iterdir()} == before

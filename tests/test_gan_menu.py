@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import dialogue
 import gan.training
-import menu
+import generator_dialogue
 from data_parser import DataSet, open_data_set
 from gan.course import TrainedGan
 from gan.progress import GanProgress, Progress
@@ -40,6 +41,7 @@ from tests.conditional import KIND, READING, Labels, many
 from tests.stored import by_character
 from trained_generators import MINIMUM_IMAGES
 from trainer_predictor import TrainerPredictor
+from user_state import state_folder
 
 Images = npt.NDArray[np.uint8]
 PROMPT = f"{', '.join(HELP)}:"
@@ -100,8 +102,8 @@ def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    files = dict.fromkeys(menu.DEFAULT_SETTINGS, Path("missing.txt"))
-    monkeypatch.setattr(menu, "DEFAULT_SETTINGS", files | {"GAN settings": here / "gan.txt"})
+    files = dict.fromkeys(dialogue.DEFAULT_SETTINGS, Path("missing.txt"))
+    monkeypatch.setattr(dialogue, "DEFAULT_SETTINGS", files | {"GAN settings": here / "gan.txt"})
     each = dict.fromkeys(("keras", "keras_adversarial"), settings_to_json(TINY))
     (here / "gan.txt").write_text(repr(each | {KIND: settings_to_json(READING)}))
 
@@ -520,7 +522,7 @@ def ctrl_c_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
             yield interrupted
 
-    monkeypatch.setattr(menu, "make_gan_view", make)
+    monkeypatch.setattr(generator_dialogue, "make_gan_view", make)
 
 
 @pytest.mark.usefixtures("ctrl_c_while_training")
@@ -680,7 +682,7 @@ def test_a_sheet_has_a_hand_in_each_column(
     def note(drawn: Any, path: Path) -> None:
         sheets.append(drawn.images)
 
-    monkeypatch.setattr(menu, "write_sheet", note)
+    monkeypatch.setattr(generator_dialogue, "write_sheet", note)
     talk(artist, "generate", KIND, "AC", "4", "a.png")
     hands = np.random.default_rng(3).standard_normal((4, 4096), dtype=np.float32)
     known = dict.fromkeys("ABC", of_all(drawers)["ABC"])
@@ -762,4 +764,4 @@ def test_no_sequence_of_lines_breaks_the_commands(
         session.load(saved_collection)
         shown = talk(session, *lines)
     assert "\x1b" not in shown and "\0" not in shown
-    assert not (menu.state_folder() / "defects.log").exists()
+    assert not (state_folder() / "defects.log").exists()

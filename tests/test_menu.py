@@ -13,27 +13,29 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import menu
+import collection_dialogue
+import dialogue
 import model_collection
 from data_parser import DataSet
 from menu import HELP, Menu
 from terminal import InputEnded, PipeAsker, shown_path
 from trainer_predictor import TrainerPredictor
+from user_state import state_folder
 
 PROMPT = f"{', '.join(HELP)}:"
 HYPERPARAMETERS = "Path of the hyperparameter file"
 TRAINING_PARAMETERS = "Path of the training-parameter file"
 PREVIOUS = "Use the previous one"
 RETRAIN = "Train again what is trained already? (Y/N):"
-GENERATOR = "Generator (basic, keras, keras_adversarial, conditional, file):"
+GENERATOR = "Generator (basic, keras, keras_adversarial, conditional, file, restored):"
 
 
 @pytest.fixture(autouse=True)
 def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written into the repository, and an empty answer trains nothing large."""
     monkeypatch.chdir(tmp_path)
-    missing = dict.fromkeys(menu.DEFAULT_SETTINGS, Path("missing.txt"))
-    monkeypatch.setattr(menu, "DEFAULT_SETTINGS", missing)
+    missing = dict.fromkeys(dialogue.DEFAULT_SETTINGS, Path("missing.txt"))
+    monkeypatch.setattr(dialogue, "DEFAULT_SETTINGS", missing)
 
 
 def talk(session: TrainerPredictor, *lines: str) -> str:
@@ -298,7 +300,9 @@ def test_a_defect_before_ctrl_c_is_logged_as_well(
 ) -> None:
     failing_once(monkeypatch)
     monkeypatch.setattr(
-        menu, "_stop_on_interrupt", lambda: contextlib.nullcontext(always_after_the_first())
+        collection_dialogue,
+        "stop_on_interrupt",
+        lambda: contextlib.nullcontext(always_after_the_first()),
     )
     files = str(tiny.variants_file), str(tiny.parameters_file)
     shown = talk(TrainerPredictor(data_set), "train", *files, "n", "exit")
@@ -570,7 +574,7 @@ class Breaking(TrainerPredictor):
 
 
 def log_file() -> Path:
-    return menu.state_folder() / "defects.log"
+    return state_folder() / "defects.log"
 
 
 def test_a_defect_is_logged_and_the_menu_goes_on(data_set: DataSet) -> None:

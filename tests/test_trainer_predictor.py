@@ -14,6 +14,7 @@ import cnn_model
 import collection_folder
 import data_parser
 import process_crew
+from collection_evaluation import Evaluation, write_confusion_matrix
 from collection_folder import load_collection, save_collection
 from data_parser import DataSet
 from errors import CollectionError, DataError, HyperparameterError, UserError
@@ -23,7 +24,7 @@ from image_generator import BasicGenerator
 from in_process_crew import InProcessCrew
 from model_collection import ModelCollection
 from network_layers import Conv2D
-from trainer_predictor import Evaluation, TrainerPredictor, write_confusion_matrix
+from trainer_predictor import TrainerPredictor
 from unused_path import unused_path
 
 MakeDataSet = Callable[..., DataSet]

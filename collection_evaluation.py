@@ -1,0 +1,164 @@
+"""Scores of every entry of a collection on labelled images, and what the best one confuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from data_parser import DataSet, read_labelled_images
+from errors import DataError, UserError
+from evaluation import overlap, recognition
+from evaluation.recognition import ConfusedPair, Score
+from model_collection import Entry, ModelCollection
+from unused_path import unused_path
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Labels: TypeAlias = npt.NDArray[np.int64]
+# Returns the probabilities, float32 (N, C), with which an entry reads uint8 (N, 28, 28).
+Read: TypeAlias = Callable[[Entry, Images], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class EntryScore:
+    """Score of one entry on a set of images.
+
+    Attributes:
+        number: the entry's number in the collection.
+        score: on all images.
+        new_images: on those that took no part in its training or choosing; None without any.
+    """
+
+    number: int
+    score: Score
+    new_images: Score | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores of every entry on a set of images, and what the best one confused.
+
+    Attributes:
+        name: what was read, for people.
+        scores: one an entry, in the collection's order.
+        best: number of the collection's best entry.
+        confusion: int64 (C, C) of the best entry; row: label, column: prediction.
+        confused: its most frequent confusions.
+        classes: the C characters.
+    """
+
+    name: str
+    scores: tuple[EntryScore, ...]
+    best: int
+    confusion: npt.NDArray[np.int64]
+    confused: tuple[ConfusedPair, ...]
+    classes: tuple[str, ...]
+
+
+def evaluate(
+    data_set: DataSet,
+    collection: ModelCollection,
+    best: Entry,
+    path: Path | None,
+    read: Read,
+    show: Callable[[int, int], None],
+) -> Evaluation:
+    """Score every entry on labelled images.
+
+    Args:
+        data_set: the open one.
+        collection: with one entry or more.
+        best: its best entry.
+        path: a data set, all of whose images are used; None is the open one's test split.
+        read: how an entry reads images.
+        show: told how many entries are done, and of how many.
+
+    Raises:
+        UserError: the data set cannot be used.
+    """
+    name, images, labels = _images_to_evaluate(data_set, collection, path)
+    keys = overlap.image_keys(images)
+    seen = {
+        fingerprint: np.isin(keys, used) for fingerprint, used in collection.images_used.items()
+    }
+    scores = []
+    matrix = np.empty((0, 0), np.int64)
+    for number, entry in enumerate(collection.entries):
+        show(number, len(collection.entries))
+        probabilities = read(entry, images)
+        new = ~seen[entry.data.fingerprint]
+        scores.append(
+            EntryScore(
+                number,
+                recognition.score(probabilities, labels),
+                recognition.score(probabilities[new], labels[new]) if new.any() else None,
+            )
+        )
+        if entry is best:
+            matrix = recognition.confusion_matrix(
+                probabilities.argmax(axis=1), labels, len(collection.classes)
+            )
+    return Evaluation(
+        name=name,
+        scores=tuple(scores),
+        best=collection.entries.index(best),
+        confusion=matrix,
+        confused=recognition.most_confused(matrix),
+        classes=collection.classes,
+    )
+
+
+def _images_to_evaluate(
+    data_set: DataSet, collection: ModelCollection, path: Path | None
+) -> tuple[str, Images, Labels]:
+    """What is read, for people, with the images and their labels."""
+    if path is None:
+        images, labels = data_set.subset("test")
+        return f"the test split of {data_set.source.name}", images, labels.astype(np.int64)
+    has_digits = any(name.isdigit() for name in collection.classes)
+    labelled = read_labelled_images(path, keep_digits=has_digits)
+    if not len(labelled.images):
+        raise DataError(f"{path} has no images of the collection's characters")
+    classes = np.array([_class_number(data_set, name, path) for name in labelled.classes])
+    return f"all images of {path.name}", labelled.images, classes[labelled.labels]
+
+
+def _class_number(data_set: DataSet, character: str, path: Path) -> int:
+    """Class index of a character of a file, in the data set and so in the collection."""
+    try:
+        return data_set.class_of(character)[0]
+    except DataError as error:
+        raise DataError(
+            f"{path} has the character {character!r}, which the collection cannot tell apart; "
+            f"it knows {' '.join(data_set.classes)}"
+        ) from error
+
+
+def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
+    """Draw the confusion matrix of the best entry into a new PNG file in a folder.
+
+    Returns:
+        The file's path; nothing that was there is written over.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    from evaluation.plots import plot_confusion_matrix  # Matplotlib takes a while to import
+
+    path = unused_path(folder / "confusion-matrix.png")
+    score = evaluation.scores[evaluation.best].score
+    title = (
+        f"Entry {evaluation.best} on {evaluation.name}: "
+        f"accuracy {score.accuracy:.2%} of {score.images:,} images"
+    )
+    try:
+        plot_confusion_matrix(evaluation.confusion, evaluation.classes, title, path)
+    except OSError as error:
+        raise UserError(
+            f"the confusion matrix cannot be written to {path}: {error.strerror or error}"
+        ) from error
+    return path

@@ -1,0 +1,114 @@
+"""What the dialogues of several commands have in common: files, waiting, Ctrl-C, sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from keras_preload import KerasPreload
+from terminal import Asker, as_path, ask_yes_or_no, keys_unseen, make_console, shown_path
+
+ROOT = Path(__file__).resolve().parent
+DEFAULT_SETTINGS = {
+    "hyperparameter": ROOT / "model_hyperparameters.txt",
+    "training-parameter": ROOT / "model_training_parameters.txt",
+    "GAN settings": ROOT / "gan_hyperparameters.txt",
+    "denoiser": ROOT / "denoiser_hyperparameters.txt",
+}
+# Messages that begin with one of these words, and not with a path, begin with a capital.
+FIRST_WORDS = ("a", "ask", "finished", "no", "stopped", "that", "the", "there", "this")
+
+Result = TypeVar("Result")
+
+
+class SettingsFiles:
+    """Asks for the text files that commands need, and offers the previous one of each kind."""
+
+    def __init__(self, asker: Asker) -> None:
+        """Ask by `asker`."""
+        self._asker = asker
+        self._previous: dict[str, Path] = {}
+
+    def default(self, kind: str) -> Path:
+        """The file that comes with the program, of a kind in `DEFAULT_SETTINGS`."""
+        return DEFAULT_SETTINGS[kind]
+
+    def ask_for(self, kind: str) -> Path:
+        """Ask for a file.
+
+        Args:
+            kind: in `DEFAULT_SETTINGS`.
+
+        Raises:
+            UserError: the answer is no path.
+            InputEnded: no answer will come any more.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        previous = self._previous.get(kind)
+        if previous is not None and ask_yes_or_no(
+            self._asker, f"Use the previous one ({shown_path(previous)})?"
+        ):
+            return previous
+        default = self.default(kind)
+        answer = self._asker.ask(f"Path of the {kind} file [{shown_path(default)}]:", paths=True)
+        path = as_path(answer) if answer.strip("'\" ") else default
+        self._previous[kind] = path
+        return path
+
+
+def wait_for_keras(keras: KerasPreload) -> None:
+    """Return when Keras is there; at a terminal it is shown that something is waited for.
+
+    Args:
+        keras: the import, under way or done.
+    """
+    if keras.is_under_way() and sys.stdout.isatty():
+        with keys_unseen(), make_console().status("Loading TensorFlow ..."):
+            keras.wait()
+    keras.wait()
+
+
+def with_status(work: Callable[[Callable[[str], None]], Result]) -> Result:
+    """Do work that takes a while; at a terminal it is shown what is being done.
+
+    Args:
+        work: is given what it tells in a few words what it is doing.
+
+    Returns:
+        What the work returns.
+    """
+    if not sys.stdout.isatty():
+        return work(lambda doing: None)
+    with keys_unseen(), make_console().status("Reading ...") as status:
+        return work(status.update)
+
+
+@contextlib.contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C asks a training to end after its current batches, instead of breaking it off.
+
+    Yields:
+        Whether Ctrl-C was pressed.
+    """
+    asked: list[bool] = []
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        asked.append(True)
+
+    before = signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def sentence(message: str) -> str:
+    """A message with a capital where it begins with a word, and as it is where it names a path."""
+    if message.split(" ", 1)[0] in FIRST_WORDS:
+        return message[0].upper() + message[1:]
+    return message

@@ -1,0 +1,191 @@
+"""The dialogues about generators: `Gan`, which trains them, and `Generate`, which has them draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import views
+from dialogue import SettingsFiles, stop_on_interrupt
+from errors import UserError
+from gan.settings import CHARACTER_KINDS, KINDS
+from gan_view import make_gan_view
+from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
+from image_generator import GENERATORS, TRAINED_GENERATORS
+from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
+from trained_generators import named, write_training_pictures
+from unused_path import unused_path
+
+if TYPE_CHECKING:
+    from trainer_predictor import TrainerPredictor
+
+MOST_DRAWINGS = 100_000
+
+
+def ask_for_generator(asker: Asker, names: Sequence[str]) -> str:
+    """Ask which generator is to draw.
+
+    Args:
+        asker: where the answer comes from.
+        names: that are offered.
+
+    Returns:
+        The answer in small letters, one of the names or any other.
+
+    Raises:
+        InputEnded: no answer will come any more.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    return asker.ask(f"Generator ({', '.join(names)}):", names).lower()
+
+
+class GeneratorDialogue:
+    """Asks which generators are to be trained, and what they are to draw."""
+
+    def __init__(
+        self,
+        session: TrainerPredictor,
+        asker: Asker,
+        settings_files: SettingsFiles,
+        wait_for_keras: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            session: trains and draws.
+            asker: where answers come from.
+            settings_files: asks for the file with GAN settings.
+            wait_for_keras: returns when Keras is there.
+        """
+        self._session = session
+        self._asker = asker
+        self._settings_files = settings_files
+        self._wait_for_keras = wait_for_keras
+
+    def gan(self) -> None:
+        """`Gan`: train generators.
+
+        Raises:
+            UserError: an answer is wrong, or a generator could not be trained or kept.
+        """
+        generator = ask_for_generator(self._asker, TRAINED_GENERATORS)
+        one_by_one = generator not in KINDS or generator in CHARACTER_KINDS
+        answer = self._asker.ask("Characters, such as ABC [all]:") if one_by_one else ""
+        settings_file = self._settings_files.ask_for("GAN settings")
+        again = ask_yes_or_no(self._asker, "Train again what is trained already?")
+        if generator not in TRAINED_GENERATORS:
+            raise UserError(
+                f"there is no generator {quoted(generator)} to train; "
+                f"there are {', '.join(TRAINED_GENERATORS)}"
+            )
+        data_set, classes = self._session.data_set, self._session.data_set.classes
+        names = data_set.names_in(answer) if answer.lower() != "all" else []
+        wanted = [data_set.class_of(name)[0] for name in names or classes]
+        if not one_by_one:
+            wanted = wanted[:1]  # it stands for all
+        chosen = [
+            classes[index]
+            for index in dict.fromkeys(wanted)  # 'c' and 'C' share a generator
+            if again or self._session.lacks_generator(generator, classes[index])
+        ]
+        if not chosen:
+            say("All of them are trained already.")
+        for character in chosen:  # nothing is trained where one of them cannot be
+            self._session.plan_generator(generator, character, settings_file)
+        for character in chosen:
+            if not self._train(generator, character, settings_file):
+                break
+
+    def train_missing(self, generator: str, character: str) -> None:
+        """Say that a generator is not there yet, and train it by the program's own settings.
+
+        Args:
+            generator: one of `image_generator.TRAINED_GENERATORS`.
+            character: that it is to draw.
+
+        Raises:
+            UserError: it could not be trained or kept.
+        """
+        if generator in CHARACTER_KINDS:
+            say(f"There is no generator {generator!r} of {character!r} yet.")
+        else:
+            folder = shown_path(self._session.trained_generators.folder(generator))
+            say(
+                f"There is no generator {generator!r} in {folder} that draws all "
+                f"{len(self._session.data_set.classes)} characters of this data set yet."
+            )
+        self._train(generator, character, self._settings_files.default("GAN settings"))
+
+    def _train(self, generator: str, character: str, settings_file: Path) -> bool:
+        """Train a generator with its progress shown; returns whether it was trained to its end."""
+        plan = self._session.plan_generator(generator, character, settings_file)
+        say(
+            f"Training {generator!r} to draw {named(plan.characters)}: {plan.steps:,} steps on "
+            f"{plan.images:,} images, about {views.duration(plan.seconds)}. "
+            "Ctrl-C ends it and keeps what was learnt."
+        )
+        self._wait_for_keras()
+        with stop_on_interrupt() as stop, make_gan_view(make_console()) as show:
+            trained = self._session.train_generator(
+                generator, character, settings_file, show=show, should_stop=stop
+            )
+        finished = trained.steps == plan.steps
+        say(
+            f"{'Trained' if finished else 'Ended after'} {trained.steps:,} steps in "
+            f"{views.duration(trained.seconds)}; kept in "
+            f"{shown_path(self._session.trained_generators.folder(generator))}"
+        )
+        pictures = write_training_pictures(trained, generator, plan.characters, Path.cwd())
+        say(f"What it drew over time, and the losses: {shown_path(pictures)}")
+        return finished
+
+    def generate(self) -> None:
+        """`Generate`: write a sheet, a line of text, or a data set of drawn characters.
+
+        Raises:
+            UserError: an answer is wrong, a generator is not there yet, or nothing can be written.
+        """
+        generator = ask_for_generator(self._asker, GENERATORS)
+        text = self._asker.ask("Characters, or a line of text [all characters]:")
+        count = self._asker.ask("How many of each; 0 writes the text as a line [10]:")
+        answer = self._asker.ask(
+            "File, .png for a picture, .mat or .npz for a data set:", paths=True
+        )
+        path = as_path(answer)
+        check_suffix(path)
+        data_set = self._session.data_set
+        text = text or data_set.as_text(data_set.classes)
+        number = _whole_number(count or "10")
+        characters = list(dict.fromkeys(data_set.names_in(text)))
+        check_number(path, len(characters), number)
+        for character in characters:
+            if self._session.lacks_generator(generator, character):
+                raise UserError(
+                    f"there is no generator {generator!r} of {character!r} yet; "
+                    "use Gan to train it first"
+                )
+        self._wait_for_keras()
+        say(f"Written: {shown_path(self._written(generator, text, number, path))}")
+
+    def _written(self, generator: str, text: str, count: int, path: Path) -> Path:
+        """Draw and write what was asked for; an existing file is never replaced."""
+        path = unused_path(path)
+        if count == 0:
+            if path.suffix.lower() != ".png":
+                raise UserError("a line of text is a picture: give a file that ends in .png")
+            write_line(self._session.draw_line(generator, text), path)
+            return path
+        if path.suffix.lower() == ".png":
+            write_sheet(self._session.draw_hands(generator, text, count), path)
+        else:
+            drawn = self._session.draw_each(generator, text, count)
+            write_data_set(drawn, path, self._session.seed)
+        return path
+
+
+def _whole_number(answer: str) -> int:
+    answer = answer.lstrip("0") or answer[:1]
+    if not answer.isascii() or not answer.isdigit() or int(answer[:7]) > MOST_DRAWINGS:
+        raise UserError(f"{quoted(answer)} is not a whole number from 0 to {MOST_DRAWINGS:,}")
+    return int(answer)

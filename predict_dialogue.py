@@ -1,0 +1,85 @@
+"""The dialogue of `Predict`: an image is drawn, taken from a file, or restored, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import views
+from generator_dialogue import ask_for_generator
+from image_generator import GENERATORS
+from terminal import Asker, as_path, say, shown_path, shows_colours
+from unused_path import unused_path
+
+if TYPE_CHECKING:
+    from trainer_predictor import TrainerPredictor
+
+# In place of a generator: the user's own pictures are read, or what Denoise last restored.
+FROM_FILE = "file"
+RESTORED = "restored"
+
+
+class PredictDialogue:
+    """Asks what the best network is to read, and shows what it takes it for."""
+
+    def __init__(
+        self,
+        session: TrainerPredictor,
+        asker: Asker,
+        train_missing: Callable[[str, str], None],
+        wait_for_keras: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            session: draws and reads.
+            asker: where answers come from.
+            train_missing: trains a generator so that it draws a character.
+            wait_for_keras: returns when Keras is there.
+        """
+        self._session = session
+        self._asker = asker
+        self._train_missing = train_missing
+        self._wait_for_keras = wait_for_keras
+
+    def predict(self) -> None:
+        """`Predict`: read a character that a generator draws, own pictures, or a restored image.
+
+        Raises:
+            UserError: there is no network, an answer is wrong, or nothing was restored.
+        """
+        generator = ask_for_generator(self._asker, (*GENERATORS, FROM_FILE, RESTORED))
+        if generator == FROM_FILE:
+            self._read_pictures()
+            return
+        if generator == RESTORED:
+            self._read_restored()
+            return
+        character = self._asker.ask("Character:", self._session.data_set.classes)
+        if self._session.collection.entries and self._session.lacks_generator(generator, character):
+            self._train_missing(generator, character)
+        self._wait_for_keras()
+        result = self._session.predict(generator, character)
+        say(views.prediction(result, shows_colours()))
+
+    def _read_pictures(self) -> None:
+        from own_pictures import pictures_below, write_readings  # seldom needed
+
+        answer = self._asker.ask("Path of a picture, or of a folder with pictures:", paths=True)
+        path = as_path(answer)
+        paths = pictures_below(path) if path.is_dir() else [path]
+        self._wait_for_keras()
+        readings = self._session.read_pictures(paths)
+        if not path.is_dir():
+            say(views.picture_reading(readings[0], shows_colours()))
+            return
+        table = unused_path(Path.cwd() / "readings.csv")
+        write_readings(readings, path, table)
+        say(views.picture_readings(readings))
+        say(f"Written: {shown_path(table)}")
+
+    def _read_restored(self) -> None:
+        if self._session.has_restored_image:
+            self._wait_for_keras()
+        say(views.restored_prediction(self._session.read_restored(), shows_colours()))

@@ -1,0 +1,53 @@
+"""The user's state folder: where it is, and the logs that are kept in it."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checked_folder import write_atomically
+from terminal import shown_path
+
+if TYPE_CHECKING:
+    from data_parser import DataSet
+
+
+def state_folder() -> Path:
+    """Folder for the history of answers and the log of defects."""
+    import platformdirs
+
+    return platformdirs.user_state_path("handwriting")
+
+
+def log_skipped(data_set: DataSet) -> str:
+    """Write down what a data set lacks; returns the name of the log for people."""
+    log = state_folder() / "left-out.log"
+    lines = [f"{datetime.now().isoformat(timespec='seconds')} {data_set.source}", *data_set.skipped]
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(log, "\n".join([*lines, ""]).encode("utf-8", "replace"))
+    except OSError as error:
+        return f"a log that cannot be written: {error.strerror or error}"
+    return shown_path(log)
+
+
+def log_defect(error: Exception) -> str:
+    """Write a traceback to the log file; returns the sentence that tells the user."""
+    log = state_folder() / "defects.log"
+    said = f"This is a defect of the program: {_first_line(error)}"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(
+                f"{datetime.now().isoformat()}\n{''.join(traceback.format_exception(error))}\n"
+            )
+    except OSError as problem:
+        return f"{said} (no log: {problem.strerror})"
+    return f"{said}; more about it is in {shown_path(log)}"
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).splitlines() or [""])[0][:200]
+    return "".join(letter for letter in line if letter.isprintable()) or type(error).__name__
