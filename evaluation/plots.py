@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 LETTERS_SIDE_BY_SIDE = 2  # of a name below a column
 DARK_SHARE = 0.6  # on which black is hard to read
+MOST_TICKS = 6  # of single quantities that are marked on an axis
 
 
 def plot_confusion_matrix(
@@ -196,6 +197,10 @@ def plot_accuracies(
             capsize=3,
         )
     axes.set_xscale("log")
+    measured = sorted({quantity for points in curves.values() for quantity, _, _ in points})
+    if len(measured) <= MOST_TICKS:  # else decades are marked
+        axes.set_xticks(measured, [f"{quantity:,.0f}" for quantity in measured])
+        axes.set_xticks([], minor=True)
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.grid(alpha=0.3)
