@@ -21,7 +21,9 @@ DEFAULT_SETTINGS = {
     "denoiser": ROOT / "denoiser_hyperparameters.txt",
 }
 # Messages that begin with one of these words, and not with a path, begin with a capital.
-FIRST_WORDS = ("a", "ask", "finished", "no", "stopped", "that", "the", "there", "this")
+FIRST_WORDS = frozenset(
+    ("a", "ask", "finished", "no", "not", "several", "stopped", "that", "the", "there", "this")
+)
 
 Result = TypeVar("Result")
 

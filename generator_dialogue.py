@@ -131,10 +131,13 @@ class GeneratorDialogue:
                 generator, character, settings_file, show=show, should_stop=stop
             )
         finished = trained.steps == plan.steps
+        known = self._session.trained_generators.of(generator).get(character)
+        kept = f"kept in {shown_path(self._session.trained_generators.folder(generator))}"
+        if not finished and known is not None and known.steps > trained.steps:
+            kept = f"the earlier one, of {known.steps:,} steps, stays"
         say(
             f"{'Trained' if finished else 'Ended after'} {trained.steps:,} steps in "
-            f"{views.duration(trained.seconds)}; kept in "
-            f"{shown_path(self._session.trained_generators.folder(generator))}"
+            f"{views.duration(trained.seconds)}; {kept}"
         )
         pictures = write_training_pictures(trained, generator, plan.characters, Path.cwd())
         say(f"What it drew over time, and the losses: {shown_path(pictures)}")

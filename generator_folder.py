@@ -240,7 +240,7 @@ def change_generators(
     kind: str,
     change: Callable[[Generators], Generators],
     while_waiting: Callable[[float], None] = give_up_in_time,
-) -> None:
+) -> Generators:
     """Put other generators in place of those of a folder, while no other program writes to it.
 
     Args:
@@ -250,6 +250,9 @@ def change_generators(
             those that take their place.
         while_waiting: see `network_folder.alone_in`.
 
+    Returns:
+        What the folder holds now.
+
     Raises:
         CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
     """
@@ -257,6 +260,7 @@ def change_generators(
         generators = change(load_generators(folder, kind))
         written = {key_of(names): _written(kind, generators[names]) for names in sorted(generators)}
         write_networks(folder, FORMAT, {"kind": kind}, written)
+    return generators
 
 
 def _written(kind: str, generator: CharacterGenerator) -> Written:

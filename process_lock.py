@@ -10,7 +10,7 @@ from pathlib import Path
 
 _BETWEEN_TRIES = 0.1  # seconds
 # What lies there in the file's place is never written through, nor waited for where it is a pipe.
-_OPENING = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def holding(path: Path, wait: Callable[[float], None]) -> Iterator[None]:
     Raises:
         OSError: the file cannot be made, or its file system does not know locks.
     """
-    descriptor = os.open(path, _OPENING, 0o666)
+    descriptor = _opened(path)
     try:
         while not _taken(descriptor):
             wait(_BETWEEN_TRIES)
@@ -34,6 +34,13 @@ def holding(path: Path, wait: Callable[[float], None]) -> Iterator[None]:
             _let_go(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | _CAREFULLY, 0o666)
+    except PermissionError:  # in a shared folder it may be another user's, and can still be locked
+        return os.open(path, os.O_RDONLY | _CAREFULLY)
 
 
 if sys.platform == "win32":

@@ -88,7 +88,8 @@ def new_run(folder: Path, name: str) -> Iterator[EpochLog]:
     try:
         yield log
     finally:
-        log.close()
+        with contextlib.suppress(UserError):  # every epoch was written before
+            log.close()
 
 
 def _new_folder(folder: Path, name: str) -> Path:

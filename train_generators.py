@@ -246,7 +246,11 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
             except UserError as error:
                 print(error, flush=True)
                 continue
-            _keep(folder, options.kind, generator)
+            try:
+                _keep(folder, options.kind, generator)
+            except UserError:  # what else is trained could not be kept either
+                workers.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 def _drawing_otherwise(lesson: Lesson) -> Callable[[Generators], Generators]:

@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from data_parser import DataSet
-from errors import UserError
+from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, GanSettings
 from generator_folder import (
     CharacterGenerator,
+    Generators,
     ImagesLearnt,
+    change_generators,
     drawers_of,
     key_of,
     load_generators,
-    save_generator,
 )
 from model_collection import library_versions
 from unused_path import unused_path
@@ -149,6 +150,8 @@ class TrainedGenerators:
     ) -> TrainedGan:
         """Train a generator on the generator split and keep it in place of an earlier one.
 
+        One that was stopped does not take the place of one that learnt longer.
+
         Args:
             kind: one of `gan.settings.KINDS`.
             class_index: of the character; for a kind that draws all characters it says nothing.
@@ -169,7 +172,7 @@ class TrainedGenerators:
         characters = self._characters(kind, class_index)
         rows = self._rows(characters)
         images: npt.NDArray[np.uint8] = self._data_set.images[rows]
-        generators = self._read(kind)
+        self._read(kind)  # a damaged folder is told of before the training
         try:
             if kind in CHARACTER_KINDS:
                 trained = train_generator(
@@ -195,9 +198,29 @@ class TrainedGenerators:
             versions=library_versions(),
             weights=trained.weights,
         )
-        generators[characters] = generator
-        save_generator(self.folder(kind), kind, generator)
+        self._keep(kind, generator)
         return trained
+
+    def _keep(self, kind: str, generator: CharacterGenerator) -> None:
+        """Keep a generator in memory and in the folder, to which others may have written."""
+
+        def add(kept: Generators) -> Generators:
+            earlier = kept.get(generator.characters)
+            return kept | {generator.characters: _lasting(generator, earlier)}
+
+        self._kinds[kind] = add(self._kinds[kind])
+        try:
+            self._kinds[kind] |= change_generators(self.folder(kind), kind, add)
+        except CollectionError as error:
+            raise CollectionError(
+                f"{error}; what was trained is in memory until the program ends"
+            ) from error
+
+
+def _lasting(new: CharacterGenerator, earlier: CharacterGenerator | None) -> CharacterGenerator:
+    """The new one, unless it was stopped before it learnt as long as the earlier one."""
+    stopped = new.steps < new.settings.steps
+    return earlier if earlier is not None and stopped and earlier.steps > new.steps else new
 
 
 def named(characters: tuple[str, ...]) -> str:

@@ -127,6 +127,13 @@ def test_what_cannot_be_a_lock_is_an_error_of_the_system(path: Path, kind: str) 
     assert not path.with_name("elsewhere").exists()
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_file_that_cannot_be_written_is_locked_all_the_same(path: Path) -> None:
+    path.touch(0o444)
+    with holding(path, give_up), pytest.raises(Impatient), holding(path, give_up):
+        pytest.fail("held twice")
+
+
 def test_what_lies_in_the_file_stays(path: Path) -> None:
     path.write_text("mine")
     with holding(path, give_up):

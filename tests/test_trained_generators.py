@@ -70,6 +70,7 @@ class FakeTraining:
     def __init__(self) -> None:
         self.images: list[Images] = []
         self.diverges = False
+        self.steps: int | None = None  # at which it is stopped
 
     def __call__(
         self,
@@ -88,7 +89,7 @@ class FakeTraining:
         previews = random.integers(0, 256, (3, 16, 28, 28), dtype=np.uint8)
         return TrainedGan(
             weights=random.uniform(0.05, 0.5, weight_count(settings)).astype(np.float16),
-            steps=settings.steps,
+            steps=self.steps or settings.steps,
             seconds=3.0,
             losses=random.standard_normal((3, 3)),
             previews=previews,
@@ -229,6 +230,34 @@ def test_training_again_replaces(kept: TrainedGenerators, fake: FakeTraining) ->
         assert found["A"].settings.generator_widths == (5, 3)
         assert found["A"].weights.tobytes() == result.weights.tobytes()
     assert len(list(kept.folder("keras").glob("*.npy"))) == 1
+
+
+def test_a_stopped_training_does_not_replace_one_that_learnt_longer(
+    kept: TrainedGenerators, fake: FakeTraining, letters: DataSet, tmp_path: Path
+) -> None:
+    finished = train(TrainedGenerators(letters, tmp_path / "generators", seed=9))
+    fake.steps = 1
+    assert train(kept).steps == 1
+    for found in (kept.of("keras"), by_character(kept.folder("keras"), "keras")):
+        assert found["A"].weights.tobytes() == finished.weights.tobytes()
+
+
+def test_a_stopped_training_replaces_one_that_was_stopped_earlier(
+    kept: TrainedGenerators, fake: FakeTraining
+) -> None:
+    fake.steps = 1
+    train(kept)
+    again = train(kept)
+    assert kept.of("keras")["A"].weights.tobytes() == again.weights.tobytes()
+
+
+def test_a_session_has_what_others_kept_once_it_keeps_something(
+    kept: TrainedGenerators, fake: FakeTraining, letters: DataSet, tmp_path: Path
+) -> None:
+    assert kept.of("keras") == {}
+    train(TrainedGenerators(letters, tmp_path / "generators", seed=9), 1)
+    train(kept, 0)
+    assert set(kept.of("keras")) == {"A", "B"}
 
 
 def test_a_training_that_diverges_leaves_what_was_there(
