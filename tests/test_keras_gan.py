@@ -159,17 +159,15 @@ def test_a_generators_normalization_changes_once_a_step() -> None:
 def test_a_saved_training_goes_on_as_if_never_interrupted(
     penalty: float, between: bool, tmp_path: Path
 ) -> None:
-    whole, first, second = (
-        make_gan(gradient_penalty=penalty, slope_between=between) for _ in range(3)
-    )
-    pictures = images(28)
+    whole, second = (make_gan(gradient_penalty=penalty, slope_between=between) for _ in range(2))
+    pictures = images(20)
     fit(whole, pictures[:16])
-    expected = fit(whole, pictures[16:])
-    fit(first, pictures[:16])
-    first.save_weights(tmp_path / "gan.weights.h5")
+    whole.save_weights(tmp_path / "gan.weights.h5")
     second.load_weights(tmp_path / "gan.weights.h5")
-    for one, other in zip(all_weights(first), all_weights(second), strict=True):
+    for one, other in zip(all_weights(whole), all_weights(second), strict=True):
         np.testing.assert_array_equal(one, other)
+    # One step: sums of several threads are not the same to the last bit, and a game magnifies that.
+    expected = fit(whole, pictures[16:])
     found = fit(second, pictures[16:])
     for name, values in expected.items():
         assert found[name] == pytest.approx(values, rel=1e-5)
