@@ -440,8 +440,9 @@ def test_workers_end_by_ctrl_c_and_when_the_program_is_killed_and_leave_nothing(
     files = {*tmp_path.iterdir(), tmp_path / "state"}
     process = start(letters, "--workers", 2)
     process.answer("train", "h.txt", "p.txt", "n")
-    process.wait_for("variant 1, epoch 2/100000", timeout=180)
-    process.wait_for("variant 2, epoch 2/100000", timeout=180)
+    # Lines name their variant from when two are under way, which may be after a few epochs of one.
+    process.wait_for("variant 1, epoch ", timeout=180)
+    process.wait_for("variant 2, epoch ", timeout=180)
     process.press_ctrl_c()
     process.wait_for("Training was ended in variants 1 and 2; what was finished before is kept.")
     process.wait_for("The collection has 1 entry.")

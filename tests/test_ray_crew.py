@@ -48,6 +48,7 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets in it need a short path
+    Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the latest cluster there, wherever that is
     head = {"num_cpus": 1, "object_store_memory": STORE, "temp_dir": folder}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")

@@ -415,6 +415,7 @@ KEYS: list[dict[str, Any]] = [
     {"mixup": 1.0},
     {"cutmix": 1.0},
     {"augmentation": BEND},
+    {"thin_pen": 0.5},
     {"class_weighting": "balanced"},
     {"class_weighting": "prior"},
     {"class_weighting": "sampling"},
@@ -548,7 +549,7 @@ def test_without_new_keys_a_training_is_keras_own_to_the_last_bit(
 EVERYTHING = TrainingParameters(
     "sgd", 7, 3, learning_rate=0.1, momentum=0.9, weight_decay=0.005, label_smoothing=0.1,
     learning_rate_schedule="cosine", warmup_epochs=0.5, moving_average=0.9, mixup=0.4,
-    augmentation=BEND, class_weighting="sampling", precision="bfloat16",
+    augmentation=BEND, class_weighting="sampling", precision="bfloat16", thin_pen=0.3,
 )  # fmt: skip
 OTHERS = dataclasses.replace(
     EVERYTHING,
