@@ -45,11 +45,12 @@ def drawn_with_thin_pen(images: Images) -> Images:
 def _drawn(images: Images) -> Images:
     greys = images.astype(np.float32)
     near, around = (_enlarging(spread) @ greys @ _enlarging(spread).T for spread in _SPREADS)
-    lines = thinned(near + _SHARPENING * (near - around) > _INK)
+    lines = thinned(np.greater(near + _SHARPENING * (near - around), _INK))
     small = _reducing() @ _widened(lines) @ _reducing().T
     strongest = small.max(axis=(1, 2), keepdims=True)
     drawn = np.clip(255 * small / np.maximum(strongest, 1e-6), 0, 255).round().astype(np.uint8)
-    return np.where(lines.any(axis=(1, 2))[:, None, None], drawn, images)
+    has_lines = np.any(lines, axis=(1, 2), keepdims=True)
+    return np.where(has_lines, drawn, images)
 
 
 def _widened(lines: Masks) -> npt.NDArray[np.float32]:
@@ -87,7 +88,8 @@ def _reducing() -> npt.NDArray[np.float32]:
 
 def _smoothing(distances: npt.NDArray[np.floating], spread: float) -> npt.NDArray[np.float32]:
     weights = np.exp(-((distances / spread) ** 2) / 2)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: npt.NDArray[np.float32] = weights / weights.sum(axis=1, keepdims=True)
+    return shares.astype(np.float32)
 
 
 def thinned(ink: Masks) -> Masks:

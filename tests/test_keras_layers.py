@@ -122,7 +122,7 @@ def test_weights_begin_as_keras_begins_them() -> None:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
             assert isinstance(layer.kernel_initializer, keras.initializers.GlorotUniform)
         if isinstance(layer, keras.layers.BatchNormalization):
-            assert layer.momentum == 0.99
+            assert layer.momentum == 0.95
 
 
 # ------------------------------------------------------------------------- old variants
