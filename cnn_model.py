@@ -24,6 +24,7 @@ import training_batches
 from keras_layers import apply_layers
 from network_layers import Layer
 from optimizers import make_optimizer
+from processor import computes_bfloat16
 from training_parameters import TrainingParameters
 
 Images = npt.NDArray[np.uint8]
@@ -114,7 +115,8 @@ def build_network(
     Args:
         layers: a checked variant.
         class_count: number of classes, 2 or more.
-        precision: 'bfloat16' computes all but the softmax in 16 bits; weights are float32.
+        precision: 'bfloat16' computes all but the softmax in 16 bits, where the processor has
+            instructions for it; weights are float32.
 
     Returns:
         A network from uint8 (N, 28, 28) to float32 (N, class_count), each row summing to 1.
@@ -131,7 +133,7 @@ def build_network(
 def _computing_in(precision: str | None) -> Iterator[None]:
     """Layers made meanwhile compute so; Keras hands this on in no other way."""
     before = keras.config.dtype_policy()
-    if precision is not None:
+    if precision is not None and computes_bfloat16():
         keras.config.set_dtype_policy(f"mixed_{precision}")
     try:
         yield

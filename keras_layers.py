@@ -24,8 +24,8 @@ from network_layers import (
     SqueezeExcitation,
 )
 
-# Of the means and variances that reading goes by. Keras's own, 0.99, still remembers the start after
-# a hundred steps; small data sets have no more.
+# Of the means and variances that reading goes by. Keras's own, 0.99, still remembers the start
+# after a hundred steps; small data sets have no more.
 NORMALIZATION_MOMENTUM = 0.95
 
 ActivatedImage: TypeAlias = Conv2D | SeparableConv2D | Residual

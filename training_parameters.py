@@ -93,8 +93,8 @@ class TrainingParameters:
             makes probabilities neither too sure nor too modest, and a bias of each class; with
             `class_weighting` all classes count the same (Alexandari 2020).
         distillation: another entry to learn from.
-        precision: 'bfloat16' computes convolutions and products in 16 bits while training, which is
-            faster on processors that have it; weights and reading stay in 32.
+        precision: 'bfloat16' computes convolutions and products in 16 bits while training, on
+            processors that have instructions for it; weights and reading stay in 32.
     """
 
     optimizer: str

@@ -613,6 +613,13 @@ def test_a_training_with_all_keys_ends_when_asked(images: TrainingImages) -> Non
 # ------------------------------------------------------------------------- 16 bits
 
 
+@pytest.fixture
+def a_processor_with_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others compute the same, only slowly."""
+    monkeypatch.setattr(cnn_model, "computes_bfloat16", lambda: True)
+
+
+@pytest.mark.usefixtures("a_processor_with_bfloat16")
 def test_sixteen_bits_are_for_training_alone_and_weights_have_32(images: TrainingImages) -> None:
     layers = (Conv2D(2, (3, 3), normalization="batch"), MaxPooling((4, 4)), Flatten(), Dense(6))
     full, half = (
@@ -728,6 +735,7 @@ def test_an_entry_reads_by_shifts_after_it_was_saved_and_loaded(
         assert score(by_hand.astype("f4"), labels).accuracy == scored.accuracy
 
 
+@pytest.mark.usefixtures("a_processor_with_bfloat16")
 def test_an_entry_that_was_trained_in_sixteen_bits_is_scored_and_read_in_32(
     data_set: DataSet,
 ) -> None:
