@@ -43,14 +43,20 @@ def drawn_with_thin_pen(images: Images) -> Images:
 
 
 def _drawn(images: Images) -> Images:
-    greys = images.astype(np.float32)
-    near, around = (_enlarging(spread) @ greys @ _enlarging(spread).T for spread in _SPREADS)
+    near, around = _enlarged(images, _SMOOTHING), _enlarged(images, _AROUND)
     lines = thinned(np.greater(near + _SHARPENING * (near - around), _INK))
     small = _reducing() @ _widened(lines) @ _reducing().T
     strongest = small.max(axis=(1, 2), keepdims=True)
     drawn = np.clip(255 * small / np.maximum(strongest, 1e-6), 0, 255).round().astype(np.uint8)
     has_lines = np.any(lines, axis=(1, 2), keepdims=True)
     return np.where(has_lines, drawn, images)
+
+
+def _enlarged(images: Images, spread: float) -> npt.NDArray[np.float32]:
+    """Images (N, 56, 56) in finer pixels, smoothed by a normal distribution."""
+    weights = _enlarging(spread)
+    enlarged: npt.NDArray[np.float32] = weights @ images.astype(np.float32) @ weights.T
+    return enlarged
 
 
 def _widened(lines: Masks) -> npt.NDArray[np.float32]:
@@ -67,9 +73,6 @@ def _widened(lines: Masks) -> npt.NDArray[np.float32]:
             moved = framed[:, top : top + height, left : left + width]
             np.maximum(drawn, moved * np.uint8(round(255 * covered)), out=drawn)
     return drawn.astype(np.float32)
-
-
-_SPREADS = _SMOOTHING, _AROUND
 
 
 @functools.cache

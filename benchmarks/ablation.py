@@ -58,6 +58,7 @@ CHANGED_PARAMETERS: dict[str, Parameters] = {
         "weight_decay": 0.05,
     },
     "mixup 0.2": {"mixup": 0.2},
+    "thin pen 0.3": {"thin_pen": 0.3},
     "cutmix 1": {"cutmix": 1.0},
     "no calibration": {"calibration": None},
     "float32": {"precision": None},
@@ -218,8 +219,10 @@ def main() -> None:
     """Do the missing runs and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_arguments(parser)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="names of runs, as in the table")
     options = parser.parse_args()
-    for line in table(run_missing(runs(options), options)):
+    wanted = (run for run in runs(options) if options.only is None or run.name in options.only)
+    for line in table(run_missing(wanted, options)):
         print(line)
 
 
