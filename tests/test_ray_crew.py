@@ -195,20 +195,29 @@ def test_nodes_get_the_images_once_and_the_program_without_data(
 ) -> None:
     import ray
 
-    def look(data_set: DataSet) -> tuple[bool, str, list[tuple[str, int]]]:
+    def look(data_set: DataSet) -> tuple[bool, bool, str, list[tuple[str, int]]]:
         import ray_crew
+        from training_batches import tensors_of
 
+        tensor, _ = tensors_of(data_set.images, data_set.labels)
+        trained_on = np.asarray(memoryview(tensor)).ctypes.data
         files = [(path.suffix, path.stat().st_size) for path in Path.cwd().rglob("*.*")]
-        return data_set.images.flags.writeable, ray_crew.__file__, files
+        return (
+            data_set.images.flags.writeable,
+            trained_on == data_set.images.ctypes.data,
+            ray_crew.__file__,
+            files,
+        )
 
     crew = RayCrew(cluster.address)
     try:
         crew.start(data_set, SEED)
         assert crew.places() == 2
-        copied, program, files = ray.get(ray.remote(look).remote(crew._data_set))
+        copied, shared, program, files = ray.get(ray.remote(look).remote(crew._data_set))
     finally:
         crew.close()
     assert not copied  # a view of what the processes of a node share
+    assert shared  # and what TensorFlow trains on is the same memory
     assert "working_dir_files" in program
     assert {suffix for suffix, _ in files} <= {".py", ".pyc"}
     assert sum(size for _, size in files) < 2_000_000
