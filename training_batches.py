@@ -83,7 +83,8 @@ def _writable(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     memory = (ctypes.c_uint8 * images.nbytes).from_address(images.ctypes.data)
     # An address keeps nothing alive; the view keeps `memory`, and so what it is part of.
     memory.owner = images  # type: ignore[attr-defined]
-    return np.frombuffer(memory, np.uint8).reshape(images.shape)
+    view: npt.NDArray[np.uint8] = np.frombuffer(memoryview(memory).cast("B"), np.uint8)
+    return view.reshape(images.shape)
 
 
 def label_batches(
