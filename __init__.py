@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--cluster",
         metavar="HOST:PORT",
-        help="train on the machines of the Ray cluster whose head node is there; "
+        help="train networks and generators on the Ray cluster whose head node is there; "
         "see docs/cluster.md",
     )
     parser.add_argument("--version", action="version", version=f"handwriting {__version__}")

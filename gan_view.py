@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import views
 from gan.progress import FeatureProgress, GanProgress, Progress
-from progress_view import make_progress_view
+from progress_view import SideBySide, make_progress_view, make_side_by_side_view
 from terminal import shows_colours
 
 if TYPE_CHECKING:
@@ -70,3 +71,8 @@ def make_gan_view(console: Console) -> Iterator[Callable[[Progress], None]]:
     previews = _Previews(console)
     with make_progress_view(console, progress_line, LINES, previews.show) as show:
         yield show
+
+
+def make_gans_view(console: Console) -> AbstractContextManager[SideBySide[Progress]]:
+    """A view of several trainings at once; see `make_side_by_side_view`."""
+    return make_side_by_side_view(console, progress_line, LINES)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import views
-from dialogue import SettingsFiles, stop_on_interrupt
+from dialogue import SettingsFiles, sentence, stop_on_interrupt
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS
-from gan_view import make_gan_view
+from gan_view import make_gan_view, make_gans_view
 from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
 from image_generator import GENERATORS, TRAINED_GENERATORS
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
@@ -18,9 +18,13 @@ from trained_generators import named, write_training_pictures
 from unused_path import unused_path
 
 if TYPE_CHECKING:
+    from gan.course import TrainedGan
+    from gan.progress import Progress
+    from progress_view import SideBySide
     from trainer_predictor import TrainerPredictor
 
 MOST_DRAWINGS = 100_000
+LONGEST_REASON = 200
 
 
 def ask_for_generator(asker: Asker, names: Sequence[str]) -> str:
@@ -38,6 +42,48 @@ def ask_for_generator(asker: Asker, names: Sequence[str]) -> str:
         KeyboardInterrupt: Ctrl-C.
     """
     return asker.ask(f"Generator ({', '.join(names)}):", names).lower()
+
+
+class _OnCluster:
+    """Says and shows how generators are trained side by side; see `GeneratorObserver`."""
+
+    def __init__(self, generator: str, folder: Path, view: SideBySide[Progress]) -> None:
+        self._generator = generator
+        self._folder = folder
+        self._view = view
+
+    def started(self, character: str) -> None:
+        say(f"{character!r} begins")
+
+    def progressed(self, character: str, progress: Progress) -> None:
+        self._view.show(repr(character), progress)
+
+    def finished(self, character: str, trained: TrainedGan, kept: bool) -> None:
+        self._view.end(repr(character))
+        where = f"kept in {shown_path(self._folder)}" if kept else "it could not be kept"
+        seconds = views.duration(trained.seconds)
+        say(f"{character!r}: trained {trained.steps:,} steps in {seconds}; {where}")
+        try:
+            pictures = write_training_pictures(trained, self._generator, (character,), Path.cwd())
+        except UserError as error:  # no reason to give up the others
+            say(sentence(str(error)))
+            return
+        say(f"What it drew over time, and the losses: {shown_path(pictures)}")
+
+    def interrupted(self, character: str, reason: str) -> None:
+        self._view.end(repr(character))
+        say(f"The training of {character!r} {reason}; it begins again")
+
+    def failed(self, character: str, reason: str) -> None:
+        self._view.end(repr(character))
+        shown = "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
+        say(f"{character!r} could not be trained: {shown}")
+
+    def stopped(self, characters: Sequence[str]) -> None:
+        for character in characters:
+            self._view.end(repr(character))
+        which = ", ".join(map(repr, characters))
+        say(f"Training was ended without {which}; what was finished before is kept.")
 
 
 class GeneratorDialogue:
@@ -93,9 +139,7 @@ class GeneratorDialogue:
             say("All of them are trained already.")
         for character in chosen:  # nothing is trained where one of them cannot be
             self._session.plan_generator(generator, character, settings_file)
-        for character in chosen:
-            if not self._train(generator, character, settings_file):
-                break
+        self._train_all(generator, chosen, settings_file)
 
     def train_missing(self, generator: str, character: str) -> None:
         """Say that a generator is not there yet, and train it by the program's own settings.
@@ -115,7 +159,50 @@ class GeneratorDialogue:
                 f"There is no generator {generator!r} in {folder} that draws all "
                 f"{len(self._session.data_set.classes)} characters of this data set yet."
             )
-        self._train(generator, character, self._settings_files.default("GAN settings"))
+        self._train_all(generator, [character], self._settings_files.default("GAN settings"))
+
+    def _train_all(self, generator: str, characters: Sequence[str], settings_file: Path) -> None:
+        """Train generators, one after the other, or side by side where the session has a cluster.
+
+        Raises:
+            UserError: one could not be trained or kept.
+        """
+        if self._session.cluster is not None and generator in CHARACTER_KINDS:
+            self._train_on_cluster(generator, characters, settings_file)
+            return
+        if self._session.cluster is not None and characters:
+            say(f"{generator!r} is one network, so it is trained on this machine alone.")
+        for character in characters:
+            if not self._train(generator, character, settings_file):
+                break
+
+    def _train_on_cluster(
+        self, generator: str, characters: Sequence[str], settings_file: Path
+    ) -> None:
+        """Train generators side by side on the session's cluster, with their progress shown."""
+        if not characters:
+            return
+        plans = [
+            self._session.plan_generator(generator, character, settings_file)
+            for character in characters
+        ]
+        drawn = tuple(character for plan in plans for character in plan.characters)
+        say(
+            f"Training {generator!r} to draw {named(drawn)} on the cluster at "
+            f"{self._session.cluster}: {plans[0].steps:,} steps each. "
+            "Ctrl-C ends it and keeps the generators that are finished."
+        )
+        self._wait_for_keras()
+        with stop_on_interrupt() as stop, make_gans_view(make_console()) as view:
+            self._session.train_generators_on_cluster(
+                generator,
+                characters,
+                settings_file,
+                observer=_OnCluster(
+                    generator, self._session.trained_generators.folder(generator), view
+                ),
+                should_stop=stop,
+            )
 
     def _train(self, generator: str, character: str, settings_file: Path) -> bool:
         """Train a generator with its progress shown; returns whether it was trained to its end."""

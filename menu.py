@@ -91,7 +91,7 @@ def run(
         shares: parts of each split, for `data_parser.open_data_set`; None for the usual ones.
         group: which images are never in two splits, for `data_parser.open_data_set`, or None.
         workers: how many networks `Train` trains at once; None leaves it to the program.
-        cluster: address of a Ray cluster that `Train` trains on; None for this machine.
+        cluster: address of a Ray cluster that `Train` and `Gan` train on; None for this machine.
 
     Returns:
         Exit code: 0, or 2 when the data set cannot be used.

@@ -1,4 +1,4 @@
-"""How one training is shown: a live bar at a terminal, a few lines in a pipe."""
+"""How one training, or several, are shown: live bars at a terminal, a few lines in a pipe."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from terminal import keys_unseen
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
 BAR_LENGTH = 24
 
@@ -27,6 +29,7 @@ class Progress(Protocol):
 
 
 Told = TypeVar("Told", bound=Progress)
+Told_contra = TypeVar("Told_contra", bound=Progress, contravariant=True)
 
 
 class _Lines(Generic[Told]):
@@ -65,10 +68,7 @@ def make_progress_view(
     if not console.is_terminal or console.is_dumb_terminal:
         yield _Lines(line_of, lines).show
         return
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=BAR_LENGTH)
-    with keys_unseen(), Progress(*columns, console=console, transient=True) as bar:
+    with keys_unseen(), _bars(console) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(progress: Told) -> None:
@@ -81,3 +81,86 @@ def make_progress_view(
             print_above(progress)
 
         yield show
+
+
+class SideBySide(Protocol[Told_contra]):
+    """Shows several trainings at once, each with its name."""
+
+    def show(self, name: str, progress: Told_contra) -> None:
+        """Show where a training stands."""
+
+    def end(self, name: str) -> None:
+        """Show a training no longer; it may never have been shown."""
+
+
+class _NamedLines(Generic[Told]):
+    """Lines of each training, which begin with its name."""
+
+    def __init__(self, line_of: Callable[[Told], str], parts: int) -> None:
+        self._line_of = line_of
+        self._parts = parts
+        self._views: dict[str, _Lines[Told]] = {}
+
+    def show(self, name: str, progress: Told) -> None:
+        if name not in self._views:
+            self._views[name] = _Lines(lambda told: f"{name}: {self._line_of(told)}", self._parts)
+        self._views[name].show(progress)
+
+    def end(self, name: str) -> None:
+        self._views.pop(name, None)
+
+
+class _NamedBars(Generic[Told]):
+    """A bar of each training."""
+
+    def __init__(self, line_of: Callable[[Told], str], bars: Bars) -> None:
+        self._line_of = line_of
+        self._bars = bars
+        self._nothing_yet: TaskID | None = bars.add_task("starting", total=None)
+        self._bar_of: dict[str, TaskID] = {}
+
+    def show(self, name: str, progress: Told) -> None:
+        if self._nothing_yet is not None:
+            self._bars.remove_task(self._nothing_yet)
+            self._nothing_yet = None
+        if name not in self._bar_of:
+            self._bar_of[name] = self._bars.add_task(name, total=None)
+        self._bars.update(
+            self._bar_of[name],
+            total=progress.steps,
+            completed=progress.step,
+            description=f"{name}: {self._line_of(progress)}",
+        )
+
+    def end(self, name: str) -> None:
+        if name in self._bar_of:
+            self._bars.remove_task(self._bar_of.pop(name))
+
+
+@contextlib.contextmanager
+def make_side_by_side_view(
+    console: Console, line_of: Callable[[Told], str], lines: int
+) -> Iterator[SideBySide[Told]]:
+    """A view of several trainings at once: a bar each at a terminal, lines with names in a pipe.
+
+    Args:
+        console: where it is shown.
+        line_of: says where a training stands, in a line.
+        lines: how many a pipe gets of each training, evenly over its steps.
+
+    Yields:
+        The view; when it is left, nothing moves any more.
+    """
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _NamedLines(line_of, lines)
+        return
+    with keys_unseen(), _bars(console) as bars:
+        yield _NamedBars(line_of, bars)
+
+
+def _bars(console: Console) -> Bars:
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=BAR_LENGTH)
+    return Bars(*columns, console=console, transient=True)

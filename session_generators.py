@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from trained_generators import TrainedGenerators, TrainingPlan
 if TYPE_CHECKING:
     from gan.course import TrainedGan
     from gan.progress import Progress
+    from ray_generators import GeneratorObserver
 
 LONGEST_LATENT = 4096
 
@@ -117,10 +118,50 @@ class SessionGenerators:
             return self._trained.train(
                 generator, class_index, settings, show=show, should_stop=should_stop
             )
-        finally:  # those that drew until now do not know it, even where it could not be kept
-            self._drawers = {
-                key: drawer for key, drawer in self._drawers.items() if key[0] != generator
-            }
+        finally:
+            self._forget_drawers(generator)
+
+    def train_on_cluster(
+        self,
+        address: str,
+        generator: str,
+        characters: Sequence[str],
+        settings_file: Path,
+        observer: GeneratorObserver,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Train generators of a character each on a Ray cluster, and keep them.
+
+        Args:
+            address: HOST:PORT of the cluster's head node.
+            generator: its name, one of `gan.settings.CHARACTER_KINDS`.
+            characters: of the data set's.
+            settings_file: text file with GAN settings.
+            observer: is told how it goes.
+            should_stop: asked several times a second; what is finished then is kept.
+
+        Raises:
+            UserError: see `TrainedGenerators.train_on_cluster`; or the file is wrong.
+        """
+        indices = dict.fromkeys(self._data_set.class_of(one)[0] for one in characters)
+        settings = _settings(generator, settings_file)
+        try:
+            self._trained.train_on_cluster(
+                address,
+                generator,
+                list(indices),
+                settings,
+                observer=observer,
+                should_stop=should_stop,
+            )
+        finally:
+            self._forget_drawers(generator)
+
+    def _forget_drawers(self, generator: str) -> None:
+        """Those that drew until now do not know a new one, even where it could not be kept."""
+        self._drawers = {
+            key: drawer for key, drawer in self._drawers.items() if key[0] != generator
+        }
 
     def draw(self, generator: str, class_index: int, collection: ModelCollection) -> Drawing:
         """Draw a new image of a class.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from unused_path import unused_path
 if TYPE_CHECKING:
     from gan.course import TrainedGan
     from gan.progress import Progress
+    from ray_generators import GeneratorObserver
 
 MINIMUM_IMAGES = 50
 MINIMUM_IMAGES_OF_MANY = 5  # of each: they share a network, and what hands have in common
@@ -187,6 +188,67 @@ class TrainedGenerators:
             raise UserError(f"{error}; nothing was kept") from error
         if not trained.steps:
             raise UserError("stopped before the generator learnt anything; nothing was kept")
+        self._keep_trained(kind, characters, images, settings, trained)
+        return trained
+
+    def train_on_cluster(
+        self,
+        address: str,
+        kind: str,
+        class_indices: Sequence[int],
+        settings: GanSettings,
+        *,
+        observer: GeneratorObserver,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Train generators of a character each on a Ray cluster, and keep each as it is finished.
+
+        Args:
+            address: HOST:PORT of the cluster's head node.
+            kind: one of `gan.settings.CHARACTER_KINDS`.
+            class_indices: of the characters, each once.
+            settings: how.
+            observer: is told how it goes.
+            should_stop: asked several times a second; what is finished then is kept.
+
+        Raises:
+            UserError: too few images of one of them, or the cluster cannot be used, and none was
+                trained; or some could not be, while all others were.
+            CollectionError: generators are trained, and in memory, but cannot be kept in the
+                folder.
+            collection_training.TrainingDefect: some met a defect of the program.
+        """
+        from ray_generators import Lesson, train_on_cluster  # seldom needed
+
+        self._read(kind)  # a damaged folder is told of before the training
+        lessons = []
+        for class_index in class_indices:
+            characters = self._characters(kind, class_index)
+            images = self._data_set.images[self._rows(characters)]
+            lessons.append(Lesson(kind, characters[0], images, settings, self._seed))
+        not_kept: list[CollectionError] = []
+
+        def keep(lesson: Lesson, trained: TrainedGan) -> bool:
+            try:
+                self._keep_trained(kind, (lesson.character,), lesson.images, settings, trained)
+            except CollectionError as error:  # no reason to give up those that follow
+                not_kept.append(error)
+                return False
+            return True
+
+        train_on_cluster(address, lessons, observer=observer, keep=keep, should_stop=should_stop)
+        if not_kept:
+            raise not_kept[-1]
+
+    def _keep_trained(
+        self,
+        kind: str,
+        characters: tuple[str, ...],
+        images: npt.NDArray[np.uint8],
+        settings: GanSettings,
+        trained: TrainedGan,
+    ) -> None:
+        """Keep what a training on some images left."""
         generator = CharacterGenerator(
             characters=characters,
             settings=settings,
@@ -199,7 +261,6 @@ class TrainedGenerators:
             weights=trained.weights,
         )
         self._keep(kind, generator)
-        return trained
 
     def _keep(self, kind: str, generator: CharacterGenerator) -> None:
         """Keep a generator in memory and in the folder, to which others may have written."""

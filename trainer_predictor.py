@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from gan.course import TrainedGan
     from gan.progress import Progress
     from own_pictures import PictureReading
+    from ray_generators import GeneratorObserver
 
 GENERATOR_ROOT = Path(__file__).resolve().parent / "gan_collection"
 DENOISERS = "denoisers"  # their folder, beside those of generators
@@ -77,7 +78,7 @@ class TrainerPredictor:
                 is this one. None uses the cores that there are, where there is enough to train; a
                 script then begins with `if __name__ == "__main__":`, since processes import it.
             cluster: HOST:PORT of the head node of a Ray cluster, which `train` then uses in place
-                of processes; None for this machine.
+                of processes, and `train_generators_on_cluster`; None for this machine.
         """
         self.data_set = data_set
         self.seed = seed
@@ -91,7 +92,7 @@ class TrainerPredictor:
             data_set, (generator_root or GENERATOR_ROOT) / DENOISERS, seed
         )
         self._workers = workers
-        self._cluster = cluster
+        self.cluster = cluster
         random = np.random.default_rng(seed)
         self._generators = SessionGenerators(data_set, self.trained_generators, random)
         self._denoisers = SessionDenoisers(data_set, self.trained_denoisers, random, seed)
@@ -136,7 +137,7 @@ class TrainerPredictor:
                 tasks,
                 len(self.data_set.splits.training),
                 workers=self._workers,
-                cluster=self._cluster,
+                cluster=self.cluster,
                 should_stop=should_stop,
             )
 
@@ -329,6 +330,37 @@ class TrainerPredictor:
             UserError: as `plan_generator`; or it could not be trained or kept.
         """
         return self._generators.train(generator, character, settings_file, show, should_stop)
+
+    def train_generators_on_cluster(
+        self,
+        generator: str,
+        characters: Sequence[str],
+        settings_file: Path,
+        *,
+        observer: GeneratorObserver,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train generators of a character each on the session's Ray cluster, and keep them.
+
+        The same seed gives the same generators as `train_generator`.
+
+        Args:
+            generator: one of `gan.settings.CHARACTER_KINDS`.
+            characters: of the data set's.
+            settings_file: text file with GAN settings.
+            observer: is told how it goes.
+            should_stop: asked several times a second; what is finished then is kept.
+
+        Raises:
+            UserError: as `plan_generator`; or there is no cluster, or it cannot be used; or some
+                could not be trained or kept, and all others were.
+            collection_training.TrainingDefect: some met a defect of the program.
+        """
+        if self.cluster is None:
+            raise UserError("the session has no cluster to train generators on")
+        self._generators.train_on_cluster(
+            self.cluster, generator, characters, settings_file, observer, should_stop
+        )
 
     def draw_each(self, generator: str, text: str, count: int) -> DrawnCharacters:
         """Draw every character of a text several times.

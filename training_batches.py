@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -60,14 +61,30 @@ def batches_for(
 def tensors_of(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer]) -> Tensors:
     """Images uint8 (N, 28, 28) and labels int32 (N,) where TensorFlow finds them.
 
-    Images that worker processes share stay where they are; others are copied.
+    Images that processes share stay where they are, read-only ones too; others, which are not
+    contiguous or begin where TensorFlow can use no memory, are copied.
     """
-    flags = images.flags
-    usable = flags.c_contiguous and flags.writeable and images.ctypes.data % ALIGNMENT == 0
+    usable = images.flags.c_contiguous and images.ctypes.data % ALIGNMENT == 0
     if usable and images.size:
-        shared = tf.experimental.dlpack.from_dlpack(images.__dlpack__())
+        shared = tf.experimental.dlpack.from_dlpack(_writable(images).__dlpack__())
         return shared, tf.constant(labels.astype(np.int32))
     return tf.constant(images), tf.constant(labels.astype(np.int32))
+
+
+def _writable(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The same memory as an array that says it can be written to, to be handed over alone.
+
+    TensorFlow takes memory by a DLPack of a version that cannot say 'read-only', and NumPy then
+    gives no read-only array away. It is safe all the same: tensors never change, and TensorFlow
+    makes no result in the place of an input whose memory it did not allocate.
+    """
+    if images.flags.writeable:
+        return images
+    memory = (ctypes.c_uint8 * images.nbytes).from_address(images.ctypes.data)
+    # An address keeps nothing alive; the view keeps `memory`, and so what it is part of.
+    memory.owner = images  # type: ignore[attr-defined]
+    view: npt.NDArray[np.uint8] = np.frombuffer(memoryview(memory).cast("B"), np.uint8)
+    return view.reshape(images.shape)
 
 
 def label_batches(

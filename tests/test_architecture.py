@@ -51,8 +51,9 @@ LEVELS = (
         "report_best_section",
         "in_process_crew",
         "training_worker",
+        "ray_tasks",
     },
-    {"process_crew", "ray_crew", "report_sections"},
+    {"process_crew", "ray_crew", "ray_generators", "report_sections"},
     {
         "autosave",
         "report",

@@ -1,12 +1,13 @@
 """Tests of how a training is shown, in a pipe and at a terminal."""
 
 import io
+import time
 from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
 
-from progress_view import make_progress_view
+from progress_view import make_progress_view, make_side_by_side_view
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,44 @@ def test_a_terminal_that_cannot_move_gets_lines(
     with make_progress_view(Console(file=io.StringIO(), force_terminal=True), words, 1) as show:
         show(Stage(100))
     assert capsys.readouterr().out == "  Stage [100]\n"
+
+
+# ------------------------------------------------------------------------- several at once
+
+
+def test_a_pipe_gets_lines_of_each_training_with_its_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with make_side_by_side_view(Console(file=io.StringIO()), words, 2) as view:
+        for name, step in (("A", 30), ("B", 50), ("A", 60), ("B", 60), ("A", 100)):
+            view.show(name, Stage(step))
+        view.end("A")
+        view.show("A", Stage(50))  # it began again
+        view.end("never shown")
+    assert capsys.readouterr().out.splitlines() == [
+        "  B: Stage [50]",
+        "  A: Stage [60]",
+        "  A: Stage [100]",
+        "  A: Stage [50]",
+    ]
+
+
+def test_a_terminal_has_a_bar_of_each_training_until_it_ends() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=60, height=20)
+
+    def shown_last() -> str:
+        console.file.seek(0)  # what was shown before is forgotten
+        console.file.truncate()
+        time.sleep(0.3)  # bars are drawn ten times a second
+        return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+    with make_side_by_side_view(console, words, 2) as view:
+        assert "starting" in shown_last()
+        view.show("A", Stage(30))
+        view.show("B", Stage(50))
+        both = shown_last()
+        assert "A: Stage [30]" in both and "B: Stage [50]" in both and "starting" not in both
+        view.end("A")
+        view.end("never shown")
+        one = shown_last()
+        assert "A: Stage" not in one and "B: Stage [50]" in one

@@ -3,13 +3,9 @@
 import contextlib
 import dataclasses
 import os
-import pickle
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +15,7 @@ import numpy as np
 import pytest
 
 import ray_crew
+import ray_tasks
 from cnn_model import TrainingStopped
 from collection_training import train
 from data_parser import DataSet
@@ -27,13 +24,12 @@ from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection
 from network_layers import Conv2D, Dense, Flatten, MaxPooling
 from ray_crew import RayCrew
+from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
 from training_parameters import Distillation, TrainingParameters
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the cluster's processes are found in /proc"
 )
-ROOT = Path(__file__).resolve().parent.parent
-STORE = 80 * 2**20  # bytes; the least that Ray takes is 75 MiB
 SEED = 3
 CONVOLUTION = (Conv2D(4, (3, 3)), MaxPooling((2, 2)), Flatten(), Dense(8))
 QUICK = TrainingParameters("adam", 8, 2)
@@ -44,19 +40,8 @@ ENDLESS = TrainingParameters("adam", 8, 100_000)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A Ray cluster of two nodes with a processor each; the program's machine is the first."""
-    pytest.importorskip("ray", reason="the cluster is not tested: Ray is not installed")
-    from ray.cluster_utils import Cluster
-
-    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets in it need a short path
-    Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the latest cluster there, wherever that is
-    head = {"num_cpus": 1, "object_store_memory": STORE, "temp_dir": folder}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        made = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
-        made.second = made.add_node(num_cpus=1, object_store_memory=STORE)
-    yield made
-    made.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
+    with two_nodes() as made:
+        yield made
 
 
 class Watching:
@@ -128,42 +113,24 @@ def train_on(
 
 def trainings() -> list[int]:
     """Process numbers of the trainings that are under way on this machine."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (folder / "cmdline").read_bytes().startswith(b"ray::train_on_node"):
-                found.append(int(folder.name))
-    return found
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    latest = time.monotonic() + 60  # also on a busy machine
-    while not holds():
-        assert time.monotonic() < latest
-        time.sleep(0.1)
+    return processes_of(ray_crew.train_on_node)
 
 
 def local_entries(folder: Path, tasks: list[TrainingTask], data_set: DataSet) -> list[Entry]:
     """Entries that another process on this machine trains, with a thread for each training."""
-    (folder / "given.pickle").write_bytes(pickle.dumps((tasks, data_set)))
     script = """
-import pickle, sys
 from collection_training import train
 from in_process_crew import InProcessCrew
 from model_collection import ModelCollection
 from tests.test_ray_crew import SEED, Watching
-tasks, data_set = pickle.load(open(sys.argv[1] + "/given.pickle", "rb"))
+tasks, data_set = given
 collection = ModelCollection(data_set.classes)
 train(collection, tasks, data_set, seed=SEED, retrain=False, observer=Watching(),
       keep=lambda: None, should_stop=lambda: False,
       make_crew=lambda tasks: InProcessCrew(lambda: False))
-pickle.dump(collection.entries, open(sys.argv[1] + "/entries.pickle", "wb"))
+made = collection.entries
 """
-    one_thread = {"TF_NUM_INTRAOP_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        [sys.executable, "-c", script, str(folder)], env=os.environ | one_thread, check=True
-    )
-    entries: list[Entry] = pickle.loads((folder / "entries.pickle").read_bytes())
+    entries: list[Entry] = made_by_one_thread(folder, script, (tasks, data_set))
     return entries
 
 
@@ -195,20 +162,29 @@ def test_nodes_get_the_images_once_and_the_program_without_data(
 ) -> None:
     import ray
 
-    def look(data_set: DataSet) -> tuple[bool, str, list[tuple[str, int]]]:
+    def look(data_set: DataSet) -> tuple[bool, bool, str, list[tuple[str, int]]]:
         import ray_crew
+        from training_batches import tensors_of
 
+        tensor, _ = tensors_of(data_set.images, data_set.labels)
+        trained_on = np.asarray(memoryview(tensor)).ctypes.data
         files = [(path.suffix, path.stat().st_size) for path in Path.cwd().rglob("*.*")]
-        return data_set.images.flags.writeable, ray_crew.__file__, files
+        return (
+            data_set.images.flags.writeable,
+            trained_on == data_set.images.ctypes.data,
+            ray_crew.__file__,
+            files,
+        )
 
     crew = RayCrew(cluster.address)
     try:
         crew.start(data_set, SEED)
         assert crew.places() == 2
-        copied, program, files = ray.get(ray.remote(look).remote(crew._data_set))
+        copied, shared, program, files = ray.get(ray.remote(look).remote(crew._data_set))
     finally:
         crew.close()
     assert not copied  # a view of what the processes of a node share
+    assert shared  # and what TensorFlow trains on is the same memory
     assert "working_dir_files" in program
     assert {suffix for suffix, _ in files} <= {".py", ".pyc"}
     assert sum(size for _, size in files) < 2_000_000
@@ -289,8 +265,8 @@ def test_trainings_of_a_lost_node_are_done_elsewhere(cluster: Any, data_set: Dat
 def test_a_lost_head_node_ends_the_training_but_not_the_program(
     cluster: Any, data_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_crew, "BETWEEN_LOOKS", 1.0)
-    monkeypatch.setattr(ray_crew, "LONGEST_SILENCE", 2.0)
+    monkeypatch.setattr(ray_tasks, "BETWEEN_LOOKS", 1.0)
+    monkeypatch.setattr(ray_tasks, "LONGEST_SILENCE", 2.0)
 
     def lose_the_head_node() -> None:
         cluster.head_node.all_processes["gcs_server"][0].process.kill()
@@ -330,7 +306,7 @@ def test_another_service_at_the_address_does_no_harm(
     data_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("ray")
-    monkeypatch.setattr(ray_crew, "LONGEST_CHECK", 5.0)
+    monkeypatch.setattr(ray_tasks, "LONGEST_CHECK", 5.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(UserError, match=f"at {address}"):

@@ -1,13 +1,16 @@
 """Tests of the batches that a network learns from, and of those it is validated on."""
 
 import dataclasses
+import gc
 import itertools
+import weakref
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tensorflow as tf
 
 import training_batches
 from pen_strokes import drawn_with_thin_pen
@@ -342,29 +345,60 @@ def aligned(count: int, offset: int = 0) -> npt.NDArray[np.uint8]:
     return memory[start : start + count * 784].reshape(count, 28, 28)
 
 
-def test_images_that_processes_share_are_not_copied() -> None:
+def address_of(tensor: Any) -> int:
+    """Where a tensor's content is in memory."""
+    return np.asarray(memoryview(tensor)).ctypes.data
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+def test_images_that_processes_share_are_not_copied(writeable: bool) -> None:
     images = aligned(5)
-    tensor, labels = training_batches.tensors_of(images, np.arange(5))
     images[3, 2, 1] = 77
+    images.flags.writeable = writeable
+    tensor, labels = training_batches.tensors_of(images, np.arange(5))
+    assert address_of(tensor) == images.ctypes.data
+    assert tensor.shape == (5, 28, 28) and tensor.dtype.name == "uint8"
     assert tensor[3, 2, 1] == 77
     assert labels.dtype.name == "int32"
 
 
-@pytest.mark.parametrize("kind", ["unaligned", "read-only", "strided", "none"])
-def test_images_that_cannot_be_shared_are_copied(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["unaligned", "strided", "none"])
+@pytest.mark.parametrize("writeable", [True, False])
+def test_images_that_cannot_be_shared_are_copied(kind: str, writeable: bool) -> None:
     images = aligned(0 if kind == "none" else 6, 1 if kind == "unaligned" else 0)
     images[...] = np.arange(len(images), dtype=np.uint8)[:, None, None]
-    if kind == "read-only":
-        images.flags.writeable = False
+    images.flags.writeable = writeable
     if kind == "strided":
         images = images[::2]
     tensor, _ = training_batches.tensors_of(images, np.zeros(len(images), int))
     assert np.array_equal(tensor.numpy(), images)
+    assert not len(images) or address_of(tensor) != images.ctypes.data
 
 
-def test_shared_images_outlive_the_array() -> None:
+@pytest.mark.parametrize("writeable", [True, False])
+def test_shared_images_outlive_the_array_and_no_longer_than_the_tensor(writeable: bool) -> None:
     images = aligned(4)
     images[2] = 9
+    images.flags.writeable = writeable
+    ended = weakref.ref(images)
     tensor, _ = training_batches.tensors_of(images, np.zeros(4, int))
     del images
+    gc.collect()
+    assert ended() is not None
     assert tensor.numpy()[2].min() == 9
+    del tensor
+    gc.collect()
+    assert ended() is None
+
+
+def test_what_is_computed_from_shared_images_never_takes_their_place() -> None:
+    images = aligned(4)
+    images[...] = 9
+    images.flags.writeable = False
+    # The operation alone holds the tensor, so memory of TensorFlow's own would be used again.
+    inverted = tf.bitwise.invert(training_batches.tensors_of(images, np.zeros(4, int))[0])
+    compiled = tf.function(tf.bitwise.invert)(
+        training_batches.tensors_of(images, np.zeros(4, int))[0]
+    )
+    assert inverted.numpy().min() == compiled.numpy().min() == 246
+    assert images.min() == images.max() == 9

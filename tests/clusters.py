@@ -1,0 +1,76 @@
+"""A real Ray cluster, of two nodes on this machine, and the processes in it."""
+
+import contextlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+STORE = 80 * 2**20  # bytes; the least that Ray takes is 75 MiB
+
+
+@contextlib.contextmanager
+def two_nodes() -> Iterator[Any]:
+    """A Ray cluster of two nodes with a processor each; the program's machine is the first."""
+    pytest.importorskip("ray", reason="the cluster is not tested: Ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets in it need a short path
+    Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the latest cluster there, wherever that is
+    head = {"num_cpus": 1, "object_store_memory": STORE, "temp_dir": folder}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        made = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
+        made.second = made.add_node(num_cpus=1, object_store_memory=STORE)
+    yield made
+    made.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def processes_of(function: Callable[..., Any]) -> list[int]:
+    """Numbers of this machine's processes in which Ray is just calling a function."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "cmdline").read_bytes().startswith(f"ray::{function.__name__}".encode()):
+                found.append(int(folder.name))
+    return found
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return as soon as something holds; it does on a busy machine too."""
+    latest = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < latest
+        time.sleep(0.1)
+
+
+def made_by_one_thread(folder: Path, script: str, given: Any) -> Any:
+    """What a script makes of what it is given, in a process whose TensorFlow has one thread.
+
+    Args:
+        folder: for the files by which it goes there and back.
+        script: makes `made` of `given`.
+        given: can be pickled.
+    """
+    (folder / "given.pickle").write_bytes(pickle.dumps(given))
+    script = f"""
+import pickle, sys
+given = pickle.load(open(sys.argv[1] + "/given.pickle", "rb"))
+{script}
+pickle.dump(made, open(sys.argv[1] + "/made.pickle", "wb"))
+"""
+    one_thread = {"TF_NUM_INTRAOP_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-c", script, str(folder)], env=os.environ | one_thread, check=True
+    )
+    return pickle.loads((folder / "made.pickle").read_bytes())
