@@ -11,6 +11,7 @@ from collection_training import TrainingObserver
 from hyperparameters import TrainingTask
 from model_collection import Entry
 from terminal import keys_unseen
+from training_words import training_summary
 
 SHORTEST_BAR, LONGEST_BAR = 4, 24
 LONGEST_REASON = 200
@@ -48,7 +49,8 @@ class _Announcements:
         self._under_way.add(number)
         self._side_by_side = self._side_by_side or len(self._under_way) > 1
         self._console.print(
-            f"Variant {number} ({number + 1} of {variants}), {views.task_summary(task)}"
+            f"Variant {number} ({number + 1} of {variants}), "
+            f"{training_summary(task.layers, task.parameters)}"
         )
         if task.parameters.verbose:
             self._console.print(views.layer_table(task.layers, self._class_count))

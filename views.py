@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +14,11 @@ from collection_query import Kind, Selection
 from data_formats.problems import one_line, shown
 from errors import DataError
 from evaluation.recognition import Likely, Score
-from hyperparameters import DEFAULT_ACTIVATION, TrainingTask
 from model_collection import Entry, ModelCollection
-from network_layers import Conv2D, Dense, Layer, Residual, SeparableConv2D, Variant
+from network_layers import Dense, Variant
 from prediction import Prediction, RestoredPrediction
 from text_table import TextTable
-from training_parameters import TrainingParameters
+from training_words import Comparison, comparison, training_summary
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -187,7 +186,7 @@ def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTab
     identities = [entry.identity for entry in collection.entries]
     digits = _telling_apart(identities)
     entries = [collection.entries[number] for number in listed]
-    alike = _training_in_common(collection, listed) is not None
+    trainings = _comparison(entries)
     return TextTable(
         headings=("No.", "Identity", "Weights", "Time", *_SCORE_HEADINGS),
         rows=[
@@ -201,7 +200,7 @@ def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTab
             )
             for number, entry in zip(listed, entries, strict=True)
         ],
-        remarks=[] if alike else [training_summary(entry.training_parameters) for entry in entries],
+        remarks=() if trainings.alike else trainings.own,
         remarks_heading="Training",
         emphasized=frozenset(row for row, entry in enumerate(entries) if entry is best),
     )
@@ -232,11 +231,8 @@ def plain_table() -> Table:
     )
 
 
-def _training_in_common(collection: ModelCollection, listed: Sequence[int]) -> str | None:
-    """The training parameters in a few words where all entries listed have the same, else None."""
-    parameters = {collection.entries[number].training_parameters for number in listed}
-    summaries = {training_summary(each) for each in parameters}
-    return summaries.pop() if len(summaries) == 1 else None
+def _comparison(entries: Sequence[Entry]) -> Comparison:
+    return comparison((entry.layers, entry.training_parameters) for entry in entries)
 
 
 def results_scope(selection: Selection, entries: int) -> str:
@@ -273,11 +269,11 @@ def results_notes(collection: ModelCollection, listed: Sequence[int], open_finge
     else:
         score = _share(collection.entries[best].validation)
         lines = [f"Predict uses entry {best}, of the highest validation accuracy: {score}."]
-    in_common = _training_in_common(collection, listed)
-    if in_common is not None and len(listed) > 1:
-        lines.append(f"All were trained with {in_common}.")
-    elif in_common is not None:
-        lines.append(f"It was trained with {in_common}.")
+    trainings = _comparison([collection.entries[number] for number in listed])
+    who = "All were" if len(listed) > 1 else f"Entry {listed[0]} was"
+    if trainings.common:
+        differs = "" if trainings.alike else "; what differs stands with each"
+        lines.append(f"{who} trained with {trainings.common}{differs}.")
     return "\n".join([*lines, *_origins(collection, listed, open_fingerprint)])
 
 
@@ -307,7 +303,7 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
                     f"Entry {number}{' * best' if entry is best else ''}",
                     *(f"    {NESTED * line.depth}{line.words}" for line in lines),
                     f"  parameters  {_parameters(entry, collection):,}",
-                    f"  training    {training_summary(entry.training_parameters)}",
+                    f"  training    {training_summary(entry.layers, entry.training_parameters)}",
                     f"  time        {duration(entry.seconds)}",
                     f"  validation  accuracy {entry.validation.accuracy:.2%}, "
                     f"loss {entry.validation.loss:.4f} on {entry.validation.images:,} images",
@@ -405,35 +401,6 @@ def confused_pairs(result: Evaluation) -> str:
         for pair in result.confused
     ]
     return "\n".join([f"Most confused by entry {result.best}:", *pairs])
-
-
-def training_summary(parameters: TrainingParameters) -> str:
-    """Training parameters in a few words, such as `adam, batch 32, 10 epochs`."""
-    words = [
-        parameters.optimizer,
-        f"batch {parameters.train_batch_size}",
-        f"{parameters.train_epochs} epochs",
-    ]
-    if parameters.learning_rate is not None:
-        words.append(f"rate {parameters.learning_rate:g}")
-    if parameters.early_stopping_patience is not None:
-        words.append(f"patience {parameters.early_stopping_patience}")
-    return ", ".join(words)
-
-
-def task_summary(task: TrainingTask) -> str:
-    """How a variant is trained, in a few words, with activations that are not the usual one."""
-    unusual = sorted({*_activations(task.layers)} - {DEFAULT_ACTIVATION})
-    return ", ".join([training_summary(task.parameters), *unusual])
-
-
-def _activations(layers: Sequence[Layer]) -> Iterator[str]:
-    """Activations of layers that may leave theirs to the training parameters."""
-    for layer in layers:
-        if isinstance(layer, Residual):
-            yield from _activations(layer.layers)
-        if isinstance(layer, Conv2D | SeparableConv2D | Residual | Dense):
-            yield layer.activation
 
 
 def duration(seconds: float) -> str:
