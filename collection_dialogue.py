@@ -13,7 +13,7 @@ from collection_folder import FILE_NAME
 from collection_query import select
 from dialogue import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
-from hyperparameters import read_training_tasks
+from hyperparameters import read_training_plan
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
 from training_view import make_training_view
 
@@ -53,7 +53,9 @@ class CollectionDialogue:
         hyperparameter_file = self._settings_files.ask_for("hyperparameter")
         parameter_file = self._settings_files.ask_for("training-parameter")
         retrain = ask_yes_or_no(self._asker, "Train again what is trained already?")
-        read_training_tasks(hyperparameter_file, parameter_file)  # problems are named at once
+        plan = read_training_plan(hyperparameter_file, parameter_file)  # problems are named at once
+        if plan.activation_without_use:
+            say(views.activation_without_use(plan.activation_without_use))
         self._wait_for_keras()
         from cnn_model import TrainingStopped
 

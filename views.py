@@ -11,6 +11,7 @@ import numpy.typing as npt
 import network_layers
 from collection_evaluation import Evaluation
 from collection_query import Kind, Selection
+from counting import in_runs
 from data_formats.problems import one_line, shown
 from errors import DataError
 from evaluation.recognition import Likely, Score
@@ -32,7 +33,6 @@ PROBLEMS_SHOWN = 5
 BAR_LENGTH = 20
 NESTED = "  "  # before layers that lie in another layer
 IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
-RUNS_SHOWN = 4
 TEST_ROWS = {"file": "its own test rows", "group": "a test split of it, of groups of its own"}
 ORIGINS_SHOWN = 5
 
@@ -343,17 +343,16 @@ def _origins(
 
 def _entries(numbers: Sequence[int]) -> str:
     """Entries in a few words, such as `Entries 0 to 4, 7`; numbers rise."""
-    if len(numbers) == 1:
-        return f"Entry {numbers[0]}"
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    shown = [f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:RUNS_SHOWN]]
-    others = sum(len(run) for run in runs[RUNS_SHOWN:])
-    return "Entries " + ", ".join(shown) + (f" and {others:,} others" if others else "")
+    return f"Entr{'y' if len(numbers) == 1 else 'ies'} {in_runs(numbers)}"
+
+
+def activation_without_use(numbers: Sequence[int]) -> str:
+    """A sentence on variants that name all their activations; numbers rise."""
+    which = f"variant{'' if len(numbers) == 1 else 's'} {in_runs(numbers)}"
+    return (
+        f"Every layer of {which} names its activation, or has none: 'activation' among the "
+        "training parameters changes nothing there, and what differs in it alone is trained once."
+    )
 
 
 def layer_table(layers: Variant, class_count: int) -> Table:
