@@ -11,6 +11,7 @@ import views
 from collection_evaluation import write_confusion_matrix
 from collection_folder import FILE_NAME
 from collection_query import select
+from counting import counted
 from dialogue import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
 from hyperparameters import read_training_plan
@@ -78,7 +79,7 @@ class CollectionDialogue:
 
     def _say_where_kept(self) -> None:
         entries = len(self._session.collection.entries)
-        said = f"The collection has {entries} {'entry' if entries == 1 else 'entries'}."
+        said = f"The collection has {counted(entries, 'entry', 'entries')}."
         kept = kept_in(self._session) if self._session.has_unsaved_entries else None
         if kept is not None:
             said += f" Until you Save it, it is kept in {shown_path(kept)}"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import network_layers
 from collection_evaluation import Evaluation
 from collection_query import Kind, Selection
-from counting import in_runs
+from counting import counted, in_runs
 from data_formats.problems import one_line, shown
 from errors import DataError
 from evaluation.recognition import Likely, Score
@@ -156,12 +156,13 @@ def _verdict(character: str, label: str | None) -> str:
 def picture_readings(readings: Sequence[PictureReading]) -> str:
     """How many pictures were read, and how many rightly where their folders say what they are."""
     read = [reading for reading in readings if reading.image is not None]
-    lines = [f"Read {len(read):,} of {len(readings):,} pictures."]
+    lines = [f"Read {len(read):,} of {counted(len(readings), 'picture')}."]
     known = [reading for reading in read if reading.expected is not None]
     if known:
         right = sum(reading.likeliest[0].character == reading.expected for reading in known)
         lines.append(
-            f"Of {len(known):,} in folders that name a character, {right:,} are taken for it "
+            f"Of {len(known):,} in folders that name a character, {right:,} "
+            f"{'is' if right == 1 else 'are'} taken for it "
             f"({right / len(known):.2%})."
         )
     lines += [
@@ -172,7 +173,7 @@ def picture_readings(readings: Sequence[PictureReading]) -> str:
 
 
 def _share(score: Score) -> str:
-    return f"{score.accuracy:.2%} of {score.images:,} images"
+    return f"{score.accuracy:.2%} of {counted(score.images, 'image')}"
 
 
 def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTable:
@@ -238,12 +239,14 @@ def _comparison(entries: Sequence[Entry]) -> Comparison:
 def results_scope(selection: Selection, entries: int) -> str:
     """How many of a collection's entries are listed, in which order, and how to see others."""
     listed = len(selection.numbers)
+    if listed == entries == 1:
+        return "There is one entry."
     if listed == selection.fitting == entries:
         counts = f"All {entries:,} entries"
     elif selection.fitting == entries:
         counts = f"{listed:,} of {entries:,} entries"
     elif listed == selection.fitting:
-        counts = f"{listed:,} of {entries:,} entries fit"
+        counts = f"{listed:,} of {entries:,} entries {'fits' if listed == 1 else 'fit'}"
     else:
         counts = f"{listed:,} of {selection.fitting:,} that fit, of {entries:,} entries"
     query = selection.query
@@ -306,9 +309,10 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
                     f"  training    {training_summary(entry.layers, entry.training_parameters)}",
                     f"  time        {duration(entry.seconds)}",
                     f"  validation  accuracy {entry.validation.accuracy:.2%}, "
-                    f"loss {entry.validation.loss:.4f} on {entry.validation.images:,} images",
+                    f"loss {entry.validation.loss:.4f} on "
+                    f"{counted(entry.validation.images, 'image')}",
                     f"  test        accuracy {entry.test.accuracy:.2%}, "
-                    f"loss {entry.test.loss:.4f} on {entry.test.images:,} images",
+                    f"loss {entry.test.loss:.4f} on {counted(entry.test.images, 'image')}",
                     f"  identity    {entry.identity}",
                 ]
             )
@@ -328,16 +332,18 @@ def _origins(
         entry = collection.entries[numbers[0]]
         test = TEST_ROWS.get(entry.data.split_by, "a test split of it")
         line = (
-            f"{_entries(numbers)}: {entry.data.training_images:,} training images of "
-            f"{entry.data.name}, {entry.validation.images:,} validation images, "
-            f"{entry.test.images:,} test images ({test})."
+            f"{_entries(numbers)}: {counted(entry.data.training_images, 'training image')} of "
+            f"{entry.data.name}, {counted(entry.validation.images, 'validation image')}, "
+            f"{counted(entry.test.images, 'test image')} ({test})."
         )
         if fingerprint != open_fingerprint:
             line += " That is not the open data set with its splits; Evaluate scores them on it."
         lines.append(line)
     others = len(numbers_of) - ORIGINS_SHOWN
     if others > 0:
-        lines.append(f"The other entries: {others:,} further data sets, or splits of them.")
+        lines.append(
+            f"The other entries: {counted(others, 'further data set')}, or splits of them."
+        )
     return lines
 
 

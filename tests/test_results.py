@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from data_parser import DataSet
+from evaluation.recognition import Score
 from keras_preload import KerasPreload
 from menu import Menu
 from model_collection import Entry, EpochScores, ModelCollection
@@ -249,3 +250,15 @@ def test_entries_are_listed_without_keras() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)
     assert done.returncode == 0
+
+
+def test_one_of_anything_is_told_as_one(data_set: DataSet) -> None:
+    one = Score(0.5, 1.0, 1)
+    origin = dataclasses.replace(an_entry(0).data, training_images=1)
+    entry = an_entry(0, validation=one, test=one, data=origin)
+    shown = talk(data_set, ModelCollection(("A", "B"), [entry]), "results all", "y")
+    assert "There is one entry." in shown and "on 1 image\n" in shown
+    assert "1 training image of letters.mat, 1 validation image, 1 test image (" in shown
+    assert not re.search(r"\b1 (images|entries|epochs|training images)", shown)
+    shown = talk(data_set, a_collection(7), "results top 1", "n", "results where number = 3", "n")
+    assert "1 of 7 entries, highest" in shown and "1 of 7 entries fits, highest" in shown
