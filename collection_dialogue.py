@@ -11,9 +11,10 @@ import views
 from collection_evaluation import write_confusion_matrix
 from collection_folder import FILE_NAME
 from collection_query import select
+from counting import counted
 from dialogue import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
-from hyperparameters import read_training_tasks
+from hyperparameters import read_training_plan
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
 from training_view import make_training_view
 
@@ -53,7 +54,9 @@ class CollectionDialogue:
         hyperparameter_file = self._settings_files.ask_for("hyperparameter")
         parameter_file = self._settings_files.ask_for("training-parameter")
         retrain = ask_yes_or_no(self._asker, "Train again what is trained already?")
-        read_training_tasks(hyperparameter_file, parameter_file)  # problems are named at once
+        plan = read_training_plan(hyperparameter_file, parameter_file)  # problems are named at once
+        if plan.activation_without_use:
+            say(views.activation_without_use(plan.activation_without_use))
         self._wait_for_keras()
         from cnn_model import TrainingStopped
 
@@ -76,7 +79,7 @@ class CollectionDialogue:
 
     def _say_where_kept(self) -> None:
         entries = len(self._session.collection.entries)
-        said = f"The collection has {entries} {'entry' if entries == 1 else 'entries'}."
+        said = f"The collection has {counted(entries, 'entry', 'entries')}."
         kept = kept_in(self._session) if self._session.has_unsaved_entries else None
         if kept is not None:
             said += f" Until you Save it, it is kept in {shown_path(kept)}"

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_parser import DataSet, read_labelled_images
 from errors import DataError, UserError
 from evaluation import overlap, recognition
@@ -153,7 +154,7 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
     score = evaluation.scores[evaluation.best].score
     title = (
         f"Entry {evaluation.best} on {evaluation.name}: "
-        f"accuracy {score.accuracy:.2%} of {score.images:,} images"
+        f"accuracy {score.accuracy:.2%} of {counted(score.images, 'image')}"
     )
     try:
         plot_confusion_matrix(evaluation.confusion, evaluation.classes, title, path)

@@ -24,7 +24,7 @@ import network_layers
 from errors import UserError
 from literal_files import quote
 from model_collection import Entry, ModelCollection
-from training_parameters import TrainingParameters
+from training_parameters import Augmentation, Distillation, TrainingParameters
 
 FEW = 20  # entries that are listed where a query does not say how many
 EXAMPLE = "top 50 by loss where parameters < 500000 and optimizer = adam"
@@ -320,7 +320,7 @@ def _text(tokens: Sequence[str]) -> str:
 
 
 def all_columns() -> dict[str, Column]:
-    """Every column by its name: scores, sizes, and each training parameter that is one value."""
+    """Every column by its name: scores, sizes, each training parameter, and each key in one."""
     columns = [*_ENTRY_COLUMNS, *_training_columns()]
     return {column.name: column for column in columns}
 
@@ -352,7 +352,17 @@ _ENTRY_COLUMNS = (
     Column("seed", Kind.NUMBER, lambda row: row.entry.seed),
     Column("identity", Kind.TEXT, lambda row: row.entry.identity),
     Column("data", Kind.TEXT, lambda row: row.entry.data.name),
-    Column("type", Kind.TEXTS, lambda row: tuple(layer.type for layer in row.entry.layers)),
+    Column(
+        "type",
+        Kind.TEXTS,
+        lambda row: tuple(layer.type for layer in network_layers.every_layer(row.entry.layers)),
+    ),
+    Column(
+        "activation",
+        Kind.TEXTS,
+        lambda row: tuple(network_layers.activations(row.entry.layers)),
+        also=("activations",),
+    ),
     Column("layers", Kind.TEXT, lambda row: network_layers.summary(row.entry.layers)),
 )
 _SHORT_NAMES = {"train_batch_size": ("batch", "batch size"), "train_epochs": ("epochs",)}
@@ -361,16 +371,56 @@ _SHORT_NAMES = {"train_batch_size": ("batch", "batch size"), "train_epochs": ("e
 def _training_columns() -> list[Column]:
     kinds = typing.get_type_hints(TrainingParameters)
     return [
-        Column(
-            field.name.replace("_", " "),
-            Kind.TEXT if str in parts else Kind.NUMBER,
-            _training_value(field.name),
-            also=_SHORT_NAMES.get(field.name, ()),
-        )
-        for field in dataclasses.fields(TrainingParameters)
-        if field.name != "verbose"  # changes no result
-        and (parts := {kinds[field.name], *typing.get_args(kinds[field.name])}) & {str, int, float}
+        *(
+            Column(
+                field.name.replace("_", " "),
+                _kind(kinds[field.name]),
+                _training_value(field.name),
+                also=_SHORT_NAMES.get(field.name, ()),
+            )
+            for field in dataclasses.fields(TrainingParameters)
+            if field.name not in ("verbose", "augmentation", "distillation")
+        ),
+        Column("augmentation", Kind.TEXTS, _distortions),
+        *(
+            _part_column(field.name, "augmentation", field.name, Kind.NUMBER)
+            for field in dataclasses.fields(Augmentation)
+        ),
+        _part_column("teacher", "distillation", "teacher", Kind.TEXT, also=("distillation",)),
+        *(
+            _part_column(f"distillation {field.name}", "distillation", field.name, Kind.NUMBER)
+            for field in dataclasses.fields(Distillation)
+            if field.name != "teacher"
+        ),
     ]
+
+
+def _kind(hint: typing.Any) -> Kind:
+    return Kind.TEXT if str in (hint, *typing.get_args(hint)) else Kind.NUMBER
+
+
+def _part_column(
+    name: str, parameter: str, key: str, kind: Kind, also: tuple[str, ...] = ()
+) -> Column:
+    """The column of a key of a training parameter that is a dictionary.
+
+    It can also be called by both, such as `augmentation rotation` or `augmentation.rotation`, whose
+    point `_column` drops.
+    """
+
+    def value(row: NumberedEntry) -> Value:
+        parts = getattr(row.entry.training_parameters, parameter)
+        return None if parts is None else typing.cast("Value", getattr(parts, key))
+
+    return Column(name, kind, value, also=(*also, f"{parameter} {key}", f"{parameter}{key}"))
+
+
+def _distortions(row: NumberedEntry) -> Value:
+    """The names of the distortions that there are."""
+    augmentation = row.entry.training_parameters.augmentation
+    if augmentation is None:
+        return None
+    return tuple(name for name, bound in dataclasses.asdict(augmentation).items() if bound)
 
 
 def _training_value(name: str) -> Callable[[NumberedEntry], Value]:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats import idx, image_folder, matlab_classic, matlab_hdf5, nist_layout, npz
 from data_formats.common import (
     IMAGE_SIZE,
@@ -475,9 +476,10 @@ def _check_test_rows(labels: _Integers, in_test: _Flags, classes: Sequence[str])
 def _check_groups_apart(groups: Indices, in_test: _Flags) -> None:
     both = np.intersect1d(groups[in_test], groups[~in_test])
     if len(both):
+        have = "has" if len(both) == 1 else "have"
         raise Problem(
-            f"{len(both)} of its groups have images among its own test rows and among the others; "
-            "leave out --file-split or --group"
+            f"{len(both)} of its groups {have} images among its own test rows and among the "
+            "others; leave out --file-split or --group"
         )
 
 
@@ -518,7 +520,7 @@ def _split_counts(count: int, shares: Mapping[str, int], character: str) -> dict
     counts["training"] = count - sum(counts.values()) + counts["training"]
     if min(counts.values()) < 1:
         raise Problem(
-            f"the class {quoted(character)} has {count} images to divide, too few for "
+            f"the class {quoted(character)} has {counted(count, 'image')} to divide, too few for "
             f"{len(shares)} splits; it needs at least {-(-whole // (2 * min(shares.values())))}"
         )
     return counts

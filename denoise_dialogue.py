@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import views
+from counting import counted
 from data_formats.problems import one_line
 from denoising.noise import parse_noises
 from denoising.settings import DenoiserSettings, read_denoiser_settings
@@ -97,8 +98,9 @@ class DenoiseDialogue:
             f"{noise.kind} {noise.low:g} to {noise.high:g}" for noise in settings.noise
         )
         say(
-            f"Training denoiser {number}, {settings.type}, on {kinds}: {settings.steps:,} steps of "
-            f"{settings.batch_size} images. Ctrl-C ends it and keeps what was learnt."
+            f"Training denoiser {number}, {settings.type}, on {kinds}: "
+            f"{counted(settings.steps, 'step')} of {counted(settings.batch_size, 'image')}. "
+            "Ctrl-C ends it and keeps what was learnt."
         )
         with stop_on_interrupt() as stop:
             try:
@@ -110,11 +112,11 @@ class DenoiseDialogue:
         known = denoisers.of(settings)
         kept = f"kept in {shown_path(denoisers.folder)}"
         if known is not None and known.steps > trained.steps:
-            kept = f"the earlier one, of {known.steps:,} steps, stays"
+            kept = f"the earlier one, of {counted(known.steps, 'step')}, stays"
         finished = trained.steps == settings.steps
         say(
             f"{'Trained' if finished else 'Ended after'} "
-            f"{trained.steps:,} {'step' if trained.steps == 1 else 'steps'} in "
+            f"{counted(trained.steps, 'step')} in "
             f"{views.duration(trained.seconds)}; {kept}"
         )
         return finished

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import views
+from counting import counted
 from denoising.noise import Noise
 from denoising.progress import DenoiserProgress
 from denoising.settings import DenoiserSettings, name_of
@@ -112,8 +113,8 @@ def findings_notes(found: DenoisingFindings, told_by: str) -> str:
         told_by: who tells 'conditional' the class, such as "entry 3".
     """
     lines = [
-        f"On {found.images:,} test images. MSE of greys from 0 to 1, PSNR in dB; precision, recall "
-        "and F1 of the pixels with ink.",
+        f"On {counted(found.images, 'test image')}. MSE of greys from 0 to 1, PSNR in dB; "
+        "precision, recall and F1 of the pixels with ink.",
     ]
     names = [finding.restorer or "" for finding in found.by_noise[0].restored]
     if any(name.endswith("conditional") for name in names):
@@ -152,7 +153,7 @@ def unfinished(denoisers: Sequence[DenoiserSettings], steps: Sequence[int]) -> l
             sentences.append(f"{name} is not trained, and left out.")
         elif done < settings.steps:
             sentences.append(
-                f"{name} learnt from {done:,} of {settings.steps:,} steps; "
+                f"{name} learnt from {done:,} of {counted(settings.steps, 'step')}; "
                 "it can be trained again to its end."
             )
     return sentences

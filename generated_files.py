@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 import data_parser
+from counting import counted
 from errors import UserError
 
 Images = npt.NDArray[np.uint8]
@@ -68,7 +69,8 @@ def check_number(path: Path, characters: int, count: int) -> None:
         )
     if characters * count > MOST_DRAWINGS:
         raise UserError(
-            f"{count:,} drawings of {characters} characters are more than {MOST_DRAWINGS:,}, the "
+            f"{count:,} drawings of {counted(characters, 'character')} are more than "
+            f"{MOST_DRAWINGS:,}, the "
             "most that are drawn at once"
         )
 

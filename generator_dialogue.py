@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import views
+from counting import counted
 from dialogue import SettingsFiles, sentence, stop_on_interrupt
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS
@@ -208,9 +209,9 @@ class GeneratorDialogue:
         """Train a generator with its progress shown; returns whether it was trained to its end."""
         plan = self._session.plan_generator(generator, character, settings_file)
         say(
-            f"Training {generator!r} to draw {named(plan.characters)}: {plan.steps:,} steps on "
-            f"{plan.images:,} images, about {views.duration(plan.seconds)}. "
-            "Ctrl-C ends it and keeps what was learnt."
+            f"Training {generator!r} to draw {named(plan.characters)}: "
+            f"{counted(plan.steps, 'step')} on {counted(plan.images, 'image')}, "
+            f"about {views.duration(plan.seconds)}. Ctrl-C ends it and keeps what was learnt."
         )
         self._wait_for_keras()
         with stop_on_interrupt() as stop, make_gan_view(make_console()) as show:
@@ -221,9 +222,9 @@ class GeneratorDialogue:
         known = self._session.trained_generators.of(generator).get(character)
         kept = f"kept in {shown_path(self._session.trained_generators.folder(generator))}"
         if not finished and known is not None and known.steps > trained.steps:
-            kept = f"the earlier one, of {known.steps:,} steps, stays"
+            kept = f"the earlier one, of {counted(known.steps, 'step')}, stays"
         say(
-            f"{'Trained' if finished else 'Ended after'} {trained.steps:,} steps in "
+            f"{'Trained' if finished else 'Ended after'} {counted(trained.steps, 'step')} in "
             f"{views.duration(trained.seconds)}; {kept}"
         )
         pictures = write_training_pictures(trained, generator, plan.characters, Path.cwd())

@@ -13,7 +13,7 @@ import ast
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ from literal_files import (
 from network_layers import ACTIVATIONS, Layer, Variant
 from training_parameters import (
     TRAINING_CHECKS,
+    Distillation,
     TrainingParameters,
+    checked_training_values,
     training_parameters_from_dictionary,
 )
 from variant_file import (
@@ -47,6 +49,7 @@ from variant_file import (
 __all__ = (
     "DEFAULT_ACTIVATION",
     "SETTING_CHECKS",
+    "TrainingPlan",
     "TrainingSetting",
     "TrainingTask",
     "identity",
@@ -54,8 +57,11 @@ __all__ = (
     "layer_to_dictionary",
     "read_model_hyperparameters",
     "read_training_parameters",
+    "read_training_plan",
     "read_training_tasks",
 )
+
+UNKNOWN_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,20 @@ class TrainingTask:
         return identity(self.layers, self.parameters)
 
 
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What two text files say is to be trained.
+
+    Attributes:
+        tasks: one for each variant and each setting that is for it, variant by variant.
+        activation_without_use: numbers of the variants in which the `'activation'` of a setting
+            that is for them changes nothing: each of their layers names its own, or has none.
+    """
+
+    tasks: tuple[TrainingTask, ...]
+    activation_without_use: tuple[int, ...]
+
+
 def identity(layers: Sequence[Layer], parameters: TrainingParameters) -> str:
     """What makes two trainings the same: the layers, and the parameters that change the result.
 
@@ -149,30 +169,73 @@ def read_training_parameters(path: Path) -> tuple[TrainingSetting, ...]:
     Raises:
         HyperparameterError: the file cannot be read, or holds problems; all of them are named.
     """
+    dictionaries, problems = _dictionaries(path)
+    raise_problems(path, problems)
+    return tuple(one.setting() for one in dictionaries)
+
+
+@dataclass(frozen=True)
+class _Dictionary:
+    """A dictionary of the training-parameter file, as far as it is right.
+
+    Attributes:
+        place: where it stands, such as `line 3, dictionary 1`.
+        keys: what is written in it, right or wrong; None where that could not be read.
+        values: of the keys that are right, as they are used.
+    """
+
+    place: str
+    keys: frozenset[Any] | None
+    values: Mapping[str, Any]
+
+    def setting(self) -> TrainingSetting:
+        """What it says, where nothing is wrong in it."""
+        about = {key: value for key, value in self.values.items() if key in SETTING_CHECKS}
+        parameters = {key: self.values[key] for key in self.values if key not in about}
+        return TrainingSetting(TrainingParameters(**parameters), **about)
+
+    def may_be_for(self, number: int) -> bool:
+        """Whether it is for a variant, or could be where it is not known which it is for."""
+        return number in self.values.get("variants", (number,))
+
+    def variants(self, count: int) -> Sequence[int]:
+        """Which of so many variants it is for; none where that is not known."""
+        if self.keys is None or "variants" in self.keys - self.values.keys():
+            return ()
+        named = self.values.get("variants", range(count))
+        return [number for number in named if number < count]
+
+
+def _dictionaries(path: Path) -> tuple[list[_Dictionary], list[str]]:
+    """The dictionaries of a training-parameter file, and what is wrong in them.
+
+    Raises:
+        HyperparameterError: the file cannot be read.
+    """
     expression = parse_expression(path, "one dictionary {...}")
     problems: list[str] = []
     is_list = isinstance(expression, ast.List)
     nodes = expression.elts if isinstance(expression, ast.List) else [expression]
-    settings = []
+    dictionaries = []
     for number, node in enumerate(nodes):
-        place = f", dictionary {number}" if is_list else ""
-        literal = literal_value(node, place, problems)
-        if literal is WRONG:
-            continue
-        setting, found = _read_setting(literal)
-        problems += [f"line {node.lineno}{place}: {problem}" for problem in found]
-        if setting is not None:
-            settings.append(setting)
+        in_list = f", dictionary {number}" if is_list else ""
+        place = f"line {node.lineno}{in_list}"
+        literal = literal_value(node, in_list, problems)
+        values: Mapping[str, Any] = {}
+        if literal is not WRONG:
+            values, found = _checked_values(literal)
+            problems += [f"{place}: {problem}" for problem in found]
+        keys = frozenset(literal) if isinstance(literal, dict) else None
+        dictionaries.append(_Dictionary(place, keys, values))
     if not nodes:
         problems.append(f"line {expression.lineno}: there is no dictionary in the list")
-    raise_problems(path, problems)
-    return tuple(settings)
+    return dictionaries, problems
 
 
-def _read_setting(literal: Any) -> tuple[TrainingSetting | None, list[str]]:
-    """A dictionary of the file; None, and what is wrong, where something is."""
+def _checked_values(literal: Any) -> tuple[Mapping[str, Any], list[str]]:
+    """Check a dictionary of the file; its values that are right, and every problem found."""
     if not isinstance(literal, dict):
-        return None, training_parameters_from_dictionary(literal)[1]
+        return {}, training_parameters_from_dictionary(literal)[1]
     keys = (*TRAINING_CHECKS, *SETTING_CHECKS)
     problems = [
         f"a dictionary of training parameters has no key {quote(key)}; "
@@ -180,19 +243,16 @@ def _read_setting(literal: Any) -> tuple[TrainingSetting | None, list[str]]:
         for key in literal
         if key not in keys
     ]
-    parameters, found = training_parameters_from_dictionary(
+    values, found = checked_training_values(
         {key: value for key, value in literal.items() if key in TRAINING_CHECKS}
     )
-    about: dict[str, Any] = {}
+    problems += found
     for key in [key for key in SETTING_CHECKS if key in literal]:
         try:
-            about[key] = SETTING_CHECKS[key](literal[key])
+            values[key] = SETTING_CHECKS[key](literal[key])
         except ValueError as problem:
-            found.append(f"{key!r} is {quote(literal[key])}, but must be {problem}")
-    problems += found
-    if parameters is None or problems:
-        return None, problems
-    return TrainingSetting(parameters, **about), []
+            problems.append(f"{key!r} is {quote(literal[key])}, but must be {problem}")
+    return values, problems
 
 
 def read_training_tasks(
@@ -212,80 +272,154 @@ def read_training_tasks(
     Raises:
         HyperparameterError: a file cannot be read, or holds problems; all of both are named.
     """
+    return read_training_plan(hyperparameter_file, training_parameter_file).tasks
+
+
+def read_training_plan(hyperparameter_file: Path, training_parameter_file: Path) -> TrainingPlan:
+    """Read and check both files, as `read_training_tasks` does; says more of what they mean.
+
+    Raises:
+        HyperparameterError: a file cannot be read, or holds problems; all of both are named.
+    """
+    written, dictionaries = _checked_files(hyperparameter_file, training_parameter_file)
+    settings = [one.setting() for one in dictionaries]
+    variants = {
+        activation: checked_variants(hyperparameter_file, written, activation)
+        for activation in {DEFAULT_ACTIVATION, *(setting.activation for setting in settings)}
+    }
+    tasks, problems = _tasks(variants, settings)
+    raise_problems(
+        training_parameter_file,
+        [f"{dictionaries[number].place}: {text}" for number, text in sorted(problems.items())],
+    )
+    return TrainingPlan(tasks, _activations_without_use(variants, settings))
+
+
+def _activations_without_use(
+    variants: Mapping[str, Sequence[Variant]], settings: Sequence[TrainingSetting]
+) -> tuple[int, ...]:
+    """The variants that are the same with the activation of a setting that is for them."""
+    usual = variants[DEFAULT_ACTIVATION]
+    return tuple(
+        number
+        for number, layers in enumerate(usual)
+        if any(
+            setting.activation != DEFAULT_ACTIVATION
+            and (setting.variants is None or number in setting.variants)
+            and variants[setting.activation][number] == layers
+            for setting in settings
+        )
+    )
+
+
+def _checked_files(
+    hyperparameter_file: Path, training_parameter_file: Path
+) -> tuple[ast.List | ast.Tuple, Sequence[_Dictionary]]:
+    """Read both files; the variants as they are written, and the dictionaries.
+
+    Raises:
+        HyperparameterError: a file cannot be read, or holds problems; all of both are named.
+    """
     problems = []
     written: ast.List | ast.Tuple | None = None
-    settings: tuple[TrainingSetting, ...] = ()
+    dictionaries: Sequence[_Dictionary] = ()
     try:
         written = written_variants(hyperparameter_file)
         checked_variants(hyperparameter_file, written, DEFAULT_ACTIVATION)
     except HyperparameterError as error:
         problems.append(str(error))
     try:
-        settings = read_training_parameters(training_parameter_file)
+        dictionaries, found = _dictionaries(training_parameter_file)
+        if written is not None and written.elts:
+            found += _unknown_variants(dictionaries, len(written.elts), hyperparameter_file)
+            found += _misplaced_teachers(dictionaries, len(written.elts))
+        raise_problems(training_parameter_file, found)
     except HyperparameterError as error:
         problems.append(str(error))
     if written is None or problems:
         raise HyperparameterError("\n".join(problems))
-    unknown = {
-        number
-        for setting in settings
-        for number in setting.variants or ()
-        if number >= len(written.elts)
-    }
-    if unknown:
-        raise HyperparameterError(
-            f"{training_parameter_file} has {min(unknown)} among its 'variants', but the last one "
-            f"of {hyperparameter_file} is {len(written.elts) - 1}"
-        )
-    variants = {
-        setting.activation: checked_variants(hyperparameter_file, written, setting.activation)
-        for setting in settings
-    }
-    try:
-        return _tasks(variants, settings)
-    except HyperparameterError as error:
-        raise HyperparameterError(f"{training_parameter_file}: {error}") from error
+    return written, dictionaries
+
+
+def _unknown_variants(
+    dictionaries: Sequence[_Dictionary], count: int, hyperparameter_file: Path
+) -> Iterator[str]:
+    for one in dictionaries:
+        unknown = sorted(number for number in one.values.get("variants", ()) if number >= count)
+        if unknown:
+            named = ", ".join(map(str, unknown[:UNKNOWN_SHOWN]))
+            yield (
+                f"{one.place}: 'variants' has {named}, but the last variant of "
+                f"{hyperparameter_file} is {count - 1}"
+            )
+
+
+def _misplaced_teachers(dictionaries: Sequence[_Dictionary], count: int) -> Iterator[str]:
+    """What is wrong with teachers that are named by numbers of variants; one of each dictionary."""
+    for one in dictionaries:
+        teacher = _teacher_number(one.values.get("distillation"))
+        numbers = sorted(one.variants(count))
+        if teacher is None or not numbers:
+            continue
+        who = f"{one.place}: the teacher of variant {{}} is variant {teacher}"
+        if teacher >= numbers[0]:
+            yield (
+                f"{who.format(numbers[0])}, but must come before it; give each of them a "
+                "dictionary of its own with 'variants', the teacher's without 'distillation'"
+            )
+        elif not any(other.may_be_for(teacher) for other in dictionaries):
+            yield (
+                f"{who.format(numbers[0])}, which no dictionary is for; add one with "
+                f"'variants':[{teacher}], or name an entry of the collection as the teacher by "
+                "the first digits of its identity, which Results shows"
+            )
+
+
+def _teacher_number(distillation: Distillation | None) -> int | None:
+    """The teacher where it is the number of a variant."""
+    if distillation is None or isinstance(distillation.teacher, str):
+        return None
+    return distillation.teacher
 
 
 def _tasks(
     variants: Mapping[str, Sequence[Variant]], settings: Sequence[TrainingSetting]
-) -> tuple[TrainingTask, ...]:
+) -> tuple[tuple[TrainingTask, ...], Mapping[int, str]]:
     """A task for each variant and each setting that is for it.
 
     Args:
-        variants: the same variants with the activation of each setting.
-        settings: one or more.
+        variants: the same variants with the usual activation and with that of each setting.
+        settings: one or more, with teachers that are trained before their pupils.
+
+    Returns:
+        The tasks, and, by the numbers of settings, what is wrong with their teachers.
     """
     tasks: list[list[TrainingTask]] = []
-    for number in range(len(variants[settings[0].activation])):
+    problems: dict[int, str] = {}
+    for number in range(len(variants[DEFAULT_ACTIVATION])):
         tasks.append([])
-        for setting in settings:
-            if setting.variants is None or number in setting.variants:
-                layers = variants[setting.activation][number]
-                parameters = _with_known_teacher(setting.parameters, number, tasks)
-                tasks[-1].append(TrainingTask(layers, parameters, setting.tensorboard))
-    return tuple(task for of_variant in tasks for task in of_variant)
+        for place, setting in enumerate(settings):
+            if setting.variants is not None and number not in setting.variants:
+                continue
+            parameters = setting.parameters
+            teacher = _teacher_number(parameters.distillation)
+            if teacher is not None:
+                identities = {task.identity for task in tasks[teacher]}
+                if len(identities) > 1:
+                    problems.setdefault(
+                        place,
+                        f"the teacher of variant {number} is variant {teacher}, which is trained "
+                        f"in {len(identities)} ways; name one of them by its identity",
+                    )
+                parameters = _taught_by(parameters, min(identities))
+            tasks[-1].append(
+                TrainingTask(variants[setting.activation][number], parameters, setting.tensorboard)
+            )
+    return tuple(task for of_variant in tasks for task in of_variant), problems
 
 
-def _with_known_teacher(
-    parameters: TrainingParameters, number: int, before: Sequence[Sequence[TrainingTask]]
-) -> TrainingParameters:
+def _taught_by(parameters: TrainingParameters, identity: str) -> TrainingParameters:
     """Parameters whose teacher is an identity, and no longer the number of a variant."""
-    distillation = parameters.distillation
-    if distillation is None or isinstance(distillation.teacher, str):
-        return parameters
-    teacher = distillation.teacher
-    if teacher >= number:
-        raise HyperparameterError(
-            f"the teacher of variant {number} is variant {teacher}, but must come before it; give "
-            "each of them a dictionary of its own with 'variants', the teacher's without "
-            "'distillation'"
-        )
-    identities = {task.identity for task in before[teacher]}
-    if len(identities) != 1:
-        raise HyperparameterError(
-            f"the teacher of variant {number} is variant {teacher}, which is trained in "
-            f"{len(identities)} ways; name one of them by its identity"
-        )
-    known = dataclasses.replace(distillation, teacher=identities.pop())
+    assert parameters.distillation is not None
+    known = dataclasses.replace(parameters.distillation, teacher=identity)
     return dataclasses.replace(parameters, distillation=known)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats.common import Indices
 from data_formats.problems import Problem, one_line, quoted
 
@@ -84,7 +85,8 @@ def deal_groups(
     numbers, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(numbers) < len(shares):
         raise Problem(
-            f"its images make {len(numbers)} groups, too few for {len(shares)} splits; see --group"
+            f"its images make {counted(len(numbers), 'group')}, too few for {len(shares)} "
+            "splits; see --group"
         )
     wanted = np.array(list(shares.values())) / sum(shares.values()) * len(groups)
     split_of = np.empty(len(numbers), np.intp)

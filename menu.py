@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collection_dialogue import CollectionDialogue, kept_in
+from counting import counted
 from data_parser import SPLIT_SHARES, open_data_set
 from denoise_dialogue import DenoiseDialogue
 from dialogue import SettingsFiles, sentence, wait_for_keras
@@ -174,8 +175,8 @@ class Menu:
         """Say what is open, load the collection asked for, and mention unsaved work."""
         counts = ", ".join(f"{count:,} {name}" for name, count in data_set.counts().items())
         say(
-            f"{data_set.source.name}: {len(data_set.labels):,} images of "
-            f"{len(data_set.classes)} characters ({counts})"
+            f"{data_set.source.name}: {counted(len(data_set.labels), 'image')} of "
+            f"{counted(len(data_set.classes), 'character')} ({counts})"
         )
         for note in data_set.notes:
             say(f"  {sentence(note)}")

@@ -6,6 +6,7 @@ listed, without Keras; `keras_layers` makes Keras layers of them.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -440,6 +441,7 @@ Layer: TypeAlias = (
     | Flatten
     | Dense
 )
+Activated: TypeAlias = Conv2D | SeparableConv2D | Activation | Residual | Dense
 Variant: TypeAlias = tuple[Layer, ...]
 LAYER_TYPES: Mapping[str, type[Layer]] = {
     layer.type: layer
@@ -527,6 +529,34 @@ def layer_count(layers: Sequence[Layer]) -> int:
     return sum(
         1 + (layer_count(layer.layers) if isinstance(layer, Residual) else 0) for layer in layers
     )
+
+
+def every_layer(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """Layers in the network's order; behind the layers in a layer, that one itself."""
+    for layer in layers:
+        if isinstance(layer, Residual):
+            yield from every_layer(layer.layers)
+        yield layer
+
+
+def activations(layers: Sequence[Layer]) -> Iterator[str]:
+    """The activations that layers name, those in other layers too, in the order of their work."""
+    for layer in every_layer(layers):
+        if isinstance(layer, Activated):
+            yield layer.activation
+
+
+def with_activation(layers: Sequence[Layer], activation: str) -> Variant:
+    """The same layers with one activation for all that have one, in other layers too."""
+    return tuple(_with_activation(layer, activation) for layer in layers)
+
+
+def _with_activation(layer: Layer, activation: str) -> Layer:
+    if isinstance(layer, Residual):
+        return Residual(with_activation(layer.layers, activation), activation)
+    if isinstance(layer, Activated):
+        return dataclasses.replace(layer, activation=activation)
+    return layer
 
 
 @dataclass(frozen=True)

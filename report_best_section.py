@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 import network_layers
 import report_findings
+from counting import counted
 from data_parser import DataSet
 from evaluation import recognition
 from evaluation.class_labels import ClassLabels, within_a_line
@@ -142,7 +143,10 @@ def _accuracy_by_class(
     images = sum(each.images for _, each in shown)
     rows = [(data_set.classes[index], with_interval(each)) for index, each in with_images]
     without = len(found) - len(with_images)
-    missing = f" {without:,} classes have no image among them." if without else ""
+    have = "has" if without == 1 else "have"
+    missing = (
+        f" {counted(without, 'class', 'classes')} {have} no image among them." if without else ""
+    )
     return [
         pictures.picture(
             "accuracy-by-class",

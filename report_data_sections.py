@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 import report_findings
+from counting import counted
 from data_parser import SPLIT_NAMES, DataSet
 from evaluation import embedding
 from evaluation.class_labels import ClassLabels
@@ -73,7 +74,7 @@ def _remark_on_numbers(labels: ClassLabels) -> list[Block]:
     if not labels.numbered:
         return []
     count = len(labels.numbered)
-    which = "1 class" if count == 1 else f"{count:,} classes"
+    which = counted(count, "class", "classes")
     return [
         Paragraph(
             f"No font of this machine can write the names of {which} in pictures, which show "
@@ -179,8 +180,9 @@ def maps_section(
         blocks.append(
             pictures.picture(
                 f"map-of-{made_of}",
-                f"{MADE_OF[made_of]}: {counted_images(len(rows))} of {classes:,} classes, from "
-                f"{origin}. The two components hold {image_map.shares[0]:.1%} and "
+                f"{MADE_OF[made_of]}: {counted_images(len(rows))} of "
+                f"{counted(classes, 'class', 'classes')}, from {origin}. "
+                f"The two components hold {image_map.shares[0]:.1%} and "
                 f"{image_map.shares[1]:.1%} of the variance.",
                 _map_drawing(image_map, data_set.labels[rows], labels),
             )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from evaluation.class_labels import ClassLabels
 from evaluation.intervals import Proportion
 
 
 def counted_images(count: int) -> str:
     """How many images, such as `1 image` or `2,000 images`."""
-    return f"{count:,} {'image' if count == 1 else 'images'}"
+    return counted(count, "image")
 
 
 def of_all(one: str, many: str, shown: int, there: int) -> str:

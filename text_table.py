@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 GAP = "  "
-NARROWEST_TEXT = 12  # where the last column has less room, whole lines are folded instead
+NARROWEST_TEXT = 12  # where a remark has less room, whole lines are folded instead
+MARGIN = "      "  # before remarks below their rows
+MOST_LINES_BESIDE = 2  # of a remark; where one takes more, remarks stand below their rows
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class TextTable:
     Attributes:
         headings: one a column, of one line or two.
         rows: cells, as many in each as there are columns; figures, to the right.
-        remarks: a text for each row, in a last column without justification; empty for none.
+        remarks: a text for each row, in a last column without justification, or, where that is too
+            narrow for one of them, below its row; empty for none.
         remarks_heading: the heading of that column.
         emphasized: numbers of the rows in bold.
     """
@@ -44,12 +47,8 @@ class TextTable:
         remarks = ["", self.remarks_heading, *self.remarks]
         if not self.remarks:
             remarks = [""] * len(figures)
-        margin = len(figures[0]) + len(GAP)
-        longest = max(map(len, remarks))
-        room = width - margin if width - margin >= NARROWEST_TEXT else longest
         rows = [
-            [line.rstrip() for line in _beside(left, remark, room)]
-            for left, remark in zip(figures, remarks, strict=True)
+            [line.rstrip() for line in lines] for lines in _with_remarks(figures, remarks, width)
         ]
         rows.insert(2, [rule * min(width, max(len(line) for row in rows for line in row))])
         for number, row in enumerate(rows):
@@ -78,11 +77,25 @@ class TextTable:
             yield Segment.line()
 
 
-def _beside(left: str, remark: str, room: int) -> Iterator[str]:
-    """A remark to the right of other text, its further lines below its first."""
-    if len(remark) <= room:
-        yield left + GAP + remark
+def _with_remarks(
+    figures: Sequence[str], remarks: Sequence[str], width: int
+) -> Iterator[Sequence[str]]:
+    """The lines of each row, with its remark beside it or below it."""
+    room = width - len(figures[0]) - len(GAP)
+    beside = [_folded(remark, room) for remark in remarks]
+    below = room < NARROWEST_TEXT or max(map(len, beside)) > MOST_LINES_BESIDE
+    if below and width - len(MARGIN) >= NARROWEST_TEXT:
+        for left, remark in zip(figures, remarks, strict=True):
+            yield [left, *(MARGIN + part for part in _folded(remark, width - len(MARGIN)) if part)]
         return
-    for part in textwrap.wrap(remark, room):
-        yield left + GAP + part
-        left = " " * len(left)
+    for left, remark, parts in zip(figures, remarks, beside, strict=True):
+        lines = parts if room >= NARROWEST_TEXT else [remark]
+        lefts = [left, *[" " * len(left)] * (len(lines) - 1)]
+        yield [one + GAP + part for one, part in zip(lefts, lines, strict=True)]
+
+
+def _folded(remark: str, room: int) -> Sequence[str]:
+    """A remark in lines of some length; one line, however long, where there is too little room."""
+    if len(remark) <= room or room < NARROWEST_TEXT:
+        return [remark]
+    return textwrap.wrap(remark, room)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_parser import DataSet
 from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, GanSettings
@@ -133,7 +134,8 @@ class TrainedGenerators:
             own = labels == self._data_set.classes.index(character)
             if own.sum() < needed:
                 raise UserError(
-                    f"there are {own.sum()} images of {character!r} to learn from in the generator "
+                    f"there {'is' if own.sum() == 1 else 'are'} {counted(own.sum(), 'image')} of "
+                    f"{character!r} to learn from in the generator "
                     f"split, and {needed} are needed; about a tenth of a data set's images are "
                     f"in that split, so open one with {10 * needed} images of {character!r}"
                 )
@@ -286,7 +288,7 @@ def _lasting(new: CharacterGenerator, earlier: CharacterGenerator | None) -> Cha
 
 def named(characters: tuple[str, ...]) -> str:
     """Characters in a few words: `'A'`, or `37 characters`."""
-    return repr(characters[0]) if len(characters) == 1 else f"{len(characters)} characters"
+    return repr(characters[0]) if len(characters) == 1 else counted(len(characters), "character")
 
 
 def images_learnt(images: npt.NDArray[np.uint8], source: str, selection: str) -> ImagesLearnt:
@@ -328,7 +330,7 @@ def write_training_pictures(
         if len(trained.previews):
             monitor.write_grid_over_time(trained.previews, path / "over-time.png")
             monitor.write_animation(trained.previews, path / "over-time.gif")
-        title = f"{kind}, {named(characters)}, {trained.steps:,} steps"
+        title = f"{kind}, {named(characters)}, {counted(trained.steps, 'step')}"
         monitor.plot_losses(trained.losses, title, path / "losses.png")
     except OSError as error:
         raise UserError(

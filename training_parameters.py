@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,38 +218,53 @@ def training_parameters_from_dictionary(
     """Check training parameters; returns them (None when wrong) and every problem found."""
     if not isinstance(given, dict):
         return None, [f"training parameters are one dictionary {{...}}, not {quote(given)}"]
+    values, problems = checked_training_values(given)
+    return (None if problems else TrainingParameters(**values)), problems
+
+
+def checked_training_values(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Check training parameters one by one, and against each other as far as they are right.
+
+    Returns:
+        Those that are right, as `TrainingParameters` has them, and every problem found.
+    """
     values, problems = checked_fields(
         given, TrainingParameters, TRAINING_CHECKS, "the training parameters"
     )
-    if problems:
-        return None, problems
-    parameters = TrainingParameters(**values)
-    problems = _contradictions(parameters)
-    return (None if problems else parameters), problems
+    return values, [
+        *problems,
+        *_momentum_without_use(values, given),
+        *_wrong_schedule(values, given),
+        *_shut_out(values, given),
+    ]
 
 
-def _contradictions(parameters: TrainingParameters) -> list[str]:
-    """Keys that are right by themselves and wrong together."""
-    problems = []
-    if parameters.momentum is not None and parameters.optimizer not in WITH_MOMENTUM:
-        problems.append(
-            f"'momentum' is there, but {parameters.optimizer!r} has none; leave it out, or use "
+# Of keys that are right by themselves and wrong together. A key that is there and wrong is in
+# `given` and not in `values`: nothing is said that hangs on what it was meant to be.
+
+
+def _momentum_without_use(values: Mapping[str, Any], given: Mapping[Any, Any]) -> Iterator[str]:
+    optimizer = values.get("optimizer")
+    if "momentum" in given and optimizer is not None and optimizer not in WITH_MOMENTUM:
+        yield (
+            f"'momentum' is there, but {optimizer!r} has none; leave it out, or use "
             + " or ".join(repr(name) for name in WITH_MOMENTUM)
         )
-    if parameters.learning_rate_schedule is not None and parameters.learning_rate is None:
-        problems.append("'learning_rate_schedule' needs the key 'learning_rate', its highest rate")
-    if parameters.warmup_epochs is not None:
-        if parameters.learning_rate_schedule is None:
-            problems.append("'warmup_epochs' needs the key 'learning_rate_schedule'")
-        if parameters.warmup_epochs >= parameters.train_epochs:
-            problems.append(
-                f"'warmup_epochs' is {parameters.warmup_epochs:g}, but must be below "
-                f"'train_epochs', {parameters.train_epochs}"
-            )
-    if parameters.mixup is not None and parameters.cutmix is not None:
-        problems.append("'mixup' and 'cutmix' are both there; leave one of them out")
-    if parameters.distillation is not None and parameters.class_weighting == "balanced":
-        problems.append(
-            "'distillation' and 'class_weighting':'balanced' are both there; use 'prior' instead"
-        )
-    return problems
+
+
+def _wrong_schedule(values: Mapping[str, Any], given: Mapping[Any, Any]) -> Iterator[str]:
+    if "learning_rate_schedule" in given and "learning_rate" not in given:
+        yield "'learning_rate_schedule' needs the key 'learning_rate', its highest rate"
+    if "warmup_epochs" in given and "learning_rate_schedule" not in given:
+        yield "'warmup_epochs' needs the key 'learning_rate_schedule'"
+    if {"warmup_epochs", "train_epochs"} <= values.keys():
+        warmup, epochs = values["warmup_epochs"], values["train_epochs"]
+        if warmup >= epochs:
+            yield f"'warmup_epochs' is {warmup:g}, but must be below 'train_epochs', {epochs}"
+
+
+def _shut_out(values: Mapping[str, Any], given: Mapping[Any, Any]) -> Iterator[str]:
+    if {"mixup", "cutmix"} <= given.keys():
+        yield "'mixup' and 'cutmix' are both there; leave one of them out"
+    if "distillation" in given and values.get("class_weighting") == "balanced":
+        yield "'distillation' and 'class_weighting':'balanced' are both there; use 'prior' instead"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import views
 from collection_training import TrainingObserver
+from counting import counted
 from hyperparameters import TrainingTask
 from model_collection import Entry
 from terminal import keys_unseen
+from training_words import training_summary
 
 SHORTEST_BAR, LONGEST_BAR = 4, 24
 LONGEST_REASON = 200
@@ -48,7 +50,8 @@ class _Announcements:
         self._under_way.add(number)
         self._side_by_side = self._side_by_side or len(self._under_way) > 1
         self._console.print(
-            f"Variant {number} ({number + 1} of {variants}), {views.task_summary(task)}"
+            f"Variant {number} ({number + 1} of {variants}), "
+            f"{training_summary(task.layers, task.parameters)}"
         )
         if task.parameters.verbose:
             self._console.print(views.layer_table(task.layers, self._class_count))
@@ -58,8 +61,8 @@ class _Announcements:
         self._console.print(
             f"Variant {number} is trained in {views.duration(entry.seconds)}: "
             f"validation accuracy {entry.validation.accuracy:.2%} "
-            f"({entry.validation.images:,} images), "
-            f"test accuracy {entry.test.accuracy:.2%} ({entry.test.images:,} images)"
+            f"({counted(entry.validation.images, 'image')}), "
+            f"test accuracy {entry.test.accuracy:.2%} ({counted(entry.test.images, 'image')})"
         )
 
     def variant_interrupted(self, number: int, reason: str) -> None:
@@ -100,7 +103,8 @@ class LinesView(_Announcements):
         epoch = progress.finished[-1]
         which = f"variant {number}, " if self._side_by_side else ""
         print(
-            f"  {which}epoch {done}/{progress.epochs}, {progress.batches} batches: "
+            f"  {which}epoch {done}/{progress.epochs}, "
+            f"{progress.batches} {'batch' if progress.batches == 1 else 'batches'}: "
             f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}, "
             f"validation accuracy {epoch.validation_accuracy:.2%}, "
             f"{views.duration(progress.seconds_left)} left",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +11,15 @@ import numpy.typing as npt
 import network_layers
 from collection_evaluation import Evaluation
 from collection_query import Kind, Selection
+from counting import counted, in_runs
 from data_formats.problems import one_line, shown
 from errors import DataError
 from evaluation.recognition import Likely, Score
-from hyperparameters import DEFAULT_ACTIVATION, TrainingTask
 from model_collection import Entry, ModelCollection
-from network_layers import Conv2D, Dense, Layer, Residual, SeparableConv2D, Variant
+from network_layers import Dense, Variant
 from prediction import Prediction, RestoredPrediction
 from text_table import TextTable
-from training_parameters import TrainingParameters
+from training_words import Comparison, comparison, training_summary
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +33,6 @@ PROBLEMS_SHOWN = 5
 BAR_LENGTH = 20
 NESTED = "  "  # before layers that lie in another layer
 IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
-RUNS_SHOWN = 4
 TEST_ROWS = {"file": "its own test rows", "group": "a test split of it, of groups of its own"}
 ORIGINS_SHOWN = 5
 
@@ -157,12 +156,13 @@ def _verdict(character: str, label: str | None) -> str:
 def picture_readings(readings: Sequence[PictureReading]) -> str:
     """How many pictures were read, and how many rightly where their folders say what they are."""
     read = [reading for reading in readings if reading.image is not None]
-    lines = [f"Read {len(read):,} of {len(readings):,} pictures."]
+    lines = [f"Read {len(read):,} of {counted(len(readings), 'picture')}."]
     known = [reading for reading in read if reading.expected is not None]
     if known:
         right = sum(reading.likeliest[0].character == reading.expected for reading in known)
         lines.append(
-            f"Of {len(known):,} in folders that name a character, {right:,} are taken for it "
+            f"Of {len(known):,} in folders that name a character, {right:,} "
+            f"{'is' if right == 1 else 'are'} taken for it "
             f"({right / len(known):.2%})."
         )
     lines += [
@@ -173,7 +173,7 @@ def picture_readings(readings: Sequence[PictureReading]) -> str:
 
 
 def _share(score: Score) -> str:
-    return f"{score.accuracy:.2%} of {score.images:,} images"
+    return f"{score.accuracy:.2%} of {counted(score.images, 'image')}"
 
 
 def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTable:
@@ -187,7 +187,7 @@ def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTab
     identities = [entry.identity for entry in collection.entries]
     digits = _telling_apart(identities)
     entries = [collection.entries[number] for number in listed]
-    alike = _training_in_common(collection, listed) is not None
+    trainings = _comparison(entries)
     return TextTable(
         headings=("No.", "Identity", "Weights", "Time", *_SCORE_HEADINGS),
         rows=[
@@ -201,7 +201,7 @@ def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTab
             )
             for number, entry in zip(listed, entries, strict=True)
         ],
-        remarks=[] if alike else [training_summary(entry.training_parameters) for entry in entries],
+        remarks=() if trainings.alike else trainings.own,
         remarks_heading="Training",
         emphasized=frozenset(row for row, entry in enumerate(entries) if entry is best),
     )
@@ -232,22 +232,21 @@ def plain_table() -> Table:
     )
 
 
-def _training_in_common(collection: ModelCollection, listed: Sequence[int]) -> str | None:
-    """The training parameters in a few words where all entries listed have the same, else None."""
-    parameters = {collection.entries[number].training_parameters for number in listed}
-    summaries = {training_summary(each) for each in parameters}
-    return summaries.pop() if len(summaries) == 1 else None
+def _comparison(entries: Sequence[Entry]) -> Comparison:
+    return comparison((entry.layers, entry.training_parameters) for entry in entries)
 
 
 def results_scope(selection: Selection, entries: int) -> str:
     """How many of a collection's entries are listed, in which order, and how to see others."""
     listed = len(selection.numbers)
+    if listed == entries == 1:
+        return "There is one entry."
     if listed == selection.fitting == entries:
         counts = f"All {entries:,} entries"
     elif selection.fitting == entries:
         counts = f"{listed:,} of {entries:,} entries"
     elif listed == selection.fitting:
-        counts = f"{listed:,} of {entries:,} entries fit"
+        counts = f"{listed:,} of {entries:,} entries {'fits' if listed == 1 else 'fit'}"
     else:
         counts = f"{listed:,} of {selection.fitting:,} that fit, of {entries:,} entries"
     query = selection.query
@@ -273,11 +272,11 @@ def results_notes(collection: ModelCollection, listed: Sequence[int], open_finge
     else:
         score = _share(collection.entries[best].validation)
         lines = [f"Predict uses entry {best}, of the highest validation accuracy: {score}."]
-    in_common = _training_in_common(collection, listed)
-    if in_common is not None and len(listed) > 1:
-        lines.append(f"All were trained with {in_common}.")
-    elif in_common is not None:
-        lines.append(f"It was trained with {in_common}.")
+    trainings = _comparison([collection.entries[number] for number in listed])
+    who = "All were" if len(listed) > 1 else f"Entry {listed[0]} was"
+    if trainings.common:
+        differs = "" if trainings.alike else "; what differs stands with each"
+        lines.append(f"{who} trained with {trainings.common}{differs}.")
     return "\n".join([*lines, *_origins(collection, listed, open_fingerprint)])
 
 
@@ -307,12 +306,13 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
                     f"Entry {number}{' * best' if entry is best else ''}",
                     *(f"    {NESTED * line.depth}{line.words}" for line in lines),
                     f"  parameters  {_parameters(entry, collection):,}",
-                    f"  training    {training_summary(entry.training_parameters)}",
+                    f"  training    {training_summary(entry.layers, entry.training_parameters)}",
                     f"  time        {duration(entry.seconds)}",
                     f"  validation  accuracy {entry.validation.accuracy:.2%}, "
-                    f"loss {entry.validation.loss:.4f} on {entry.validation.images:,} images",
+                    f"loss {entry.validation.loss:.4f} on "
+                    f"{counted(entry.validation.images, 'image')}",
                     f"  test        accuracy {entry.test.accuracy:.2%}, "
-                    f"loss {entry.test.loss:.4f} on {entry.test.images:,} images",
+                    f"loss {entry.test.loss:.4f} on {counted(entry.test.images, 'image')}",
                     f"  identity    {entry.identity}",
                 ]
             )
@@ -332,32 +332,33 @@ def _origins(
         entry = collection.entries[numbers[0]]
         test = TEST_ROWS.get(entry.data.split_by, "a test split of it")
         line = (
-            f"{_entries(numbers)}: {entry.data.training_images:,} training images of "
-            f"{entry.data.name}, {entry.validation.images:,} validation images, "
-            f"{entry.test.images:,} test images ({test})."
+            f"{_entries(numbers)}: {counted(entry.data.training_images, 'training image')} of "
+            f"{entry.data.name}, {counted(entry.validation.images, 'validation image')}, "
+            f"{counted(entry.test.images, 'test image')} ({test})."
         )
         if fingerprint != open_fingerprint:
             line += " That is not the open data set with its splits; Evaluate scores them on it."
         lines.append(line)
     others = len(numbers_of) - ORIGINS_SHOWN
     if others > 0:
-        lines.append(f"The other entries: {others:,} further data sets, or splits of them.")
+        lines.append(
+            f"The other entries: {counted(others, 'further data set')}, or splits of them."
+        )
     return lines
 
 
 def _entries(numbers: Sequence[int]) -> str:
     """Entries in a few words, such as `Entries 0 to 4, 7`; numbers rise."""
-    if len(numbers) == 1:
-        return f"Entry {numbers[0]}"
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    shown = [f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:RUNS_SHOWN]]
-    others = sum(len(run) for run in runs[RUNS_SHOWN:])
-    return "Entries " + ", ".join(shown) + (f" and {others:,} others" if others else "")
+    return f"Entr{'y' if len(numbers) == 1 else 'ies'} {in_runs(numbers)}"
+
+
+def activation_without_use(numbers: Sequence[int]) -> str:
+    """A sentence on variants that name all their activations; numbers rise."""
+    which = f"variant{'' if len(numbers) == 1 else 's'} {in_runs(numbers)}"
+    return (
+        f"Every layer of {which} names its activation, or has none: 'activation' among the "
+        "training parameters changes nothing there, and what differs in it alone is trained once."
+    )
 
 
 def layer_table(layers: Variant, class_count: int) -> Table:
@@ -405,35 +406,6 @@ def confused_pairs(result: Evaluation) -> str:
         for pair in result.confused
     ]
     return "\n".join([f"Most confused by entry {result.best}:", *pairs])
-
-
-def training_summary(parameters: TrainingParameters) -> str:
-    """Training parameters in a few words, such as `adam, batch 32, 10 epochs`."""
-    words = [
-        parameters.optimizer,
-        f"batch {parameters.train_batch_size}",
-        f"{parameters.train_epochs} epochs",
-    ]
-    if parameters.learning_rate is not None:
-        words.append(f"rate {parameters.learning_rate:g}")
-    if parameters.early_stopping_patience is not None:
-        words.append(f"patience {parameters.early_stopping_patience}")
-    return ", ".join(words)
-
-
-def task_summary(task: TrainingTask) -> str:
-    """How a variant is trained, in a few words, with activations that are not the usual one."""
-    unusual = sorted({*_activations(task.layers)} - {DEFAULT_ACTIVATION})
-    return ", ".join([training_summary(task.parameters), *unusual])
-
-
-def _activations(layers: Sequence[Layer]) -> Iterator[str]:
-    """Activations of layers that may leave theirs to the training parameters."""
-    for layer in layers:
-        if isinstance(layer, Residual):
-            yield from _activations(layer.layers)
-        if isinstance(layer, Conv2D | SeparableConv2D | Residual | Dense):
-            yield layer.activation
 
 
 def duration(seconds: float) -> str:

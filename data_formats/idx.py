@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats.common import (
     DEFLATE_RATIO,
     IMAGE_SIZE,
@@ -225,8 +226,8 @@ def _opened_images(part: Part, labels: int) -> Iterator[tuple[io.BufferedIOBase,
     with _opened(part.images, "images") as (stream, header, (count, *_)):
         if count != labels:
             raise Problem(
-                f"{part.images.name} has {count:,} images, but {part.labels.name} has "
-                f"{labels:,} labels"
+                f"{part.images.name} has {counted(count, 'image')}, but {part.labels.name} has "
+                f"{counted(labels, 'label')}"
             )
         yield stream, len(header)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from counting import counted
 from data_formats.common import DIGITS, IMAGE_SIZE, Content, Images
 from data_formats.folder_members import Member, members_of, recognises_archive
 from data_formats.picture import Unreadable, eight_bits, read_grey
@@ -171,16 +172,21 @@ def _images(found: _Gathered) -> tuple[Images, str]:
 
 def _notes(found: _Gathered) -> tuple[str, ...]:
     counts = found.counts
-    tried = f"{counts['pictures']:,}"
+    of_tried = f"of {counted(counts['pictures'], 'picture')}"
     told = {
-        "flat": f"of {tried} pictures are one flat grey and were left out",
-        "inkless": f"of {tried} pictures show no ink and were left out",
-        "unreadable": f"of {tried} pictures could not be read and were left out",
-        "classless": "pictures lie in no folder that would name their class and were left out",
-        "others": "other files were passed over",
-        "unsafe": "links, devices or names that lead out of the archive were passed over",
-    }
-    return tuple(f"{counts[kind]:,} {text}" for kind, text in told.items() if counts[kind])
+        "flat": (f"{of_tried} is one flat grey and was left out",
+                 f"{of_tried} are one flat grey and were left out"),
+        "inkless": (f"{of_tried} shows no ink and was left out",
+                    f"{of_tried} show no ink and were left out"),
+        "unreadable": (f"{of_tried} could not be read and was left out",
+                       f"{of_tried} could not be read and were left out"),
+        "classless": ("picture lies in no folder that would name its class and was left out",
+                      "pictures lie in no folder that would name their class and were left out"),
+        "others": ("other file was passed over", "other files were passed over"),
+        "unsafe": ("link, device or name that leads out of the archive was passed over",
+                   "links, devices or names that lead out of the archive were passed over"),
+    }  # fmt: skip
+    return tuple(counted(counts[kind], *words) for kind, words in told.items() if counts[kind])
 
 
 def _why_none(found: _Gathered) -> str:

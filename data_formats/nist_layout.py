@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats import common
 from data_formats.common import (
     IMAGE_SIZE,
@@ -273,7 +274,9 @@ def _checked_part(name: str, fields: dict[str, npt.NDArray[Any]]) -> _Part:
     if labels.size != max(labels.shape, default=1) and labels.size:
         raise Problem(f"{what}.labels has the shape {labels.shape}, not one label for each image")
     if labels.size != len(images):
-        raise Problem(f"{what} has {len(images)} images but {labels.size} labels")
+        raise Problem(
+            f"{what} has {counted(len(images), 'image')} but {counted(labels.size, 'label')}"
+        )
     numbers = _whole_numbers(labels.ravel(), f"a label in {what}.labels", 2**31 - 1)
     return _Part(name, _as_pixels(images, f"a pixel in {what}.images"), numbers)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats.common import (
     DEFLATE_RATIO,
     IMAGE_SIZE,
@@ -202,7 +203,7 @@ def _check_together(arrays: dict[str, npt.NDArray[Any]], classes: tuple[str, ...
     if not len(images):
         raise Problem("it holds no images")
     if len(labels) != len(images):
-        raise Problem(f"it has {len(images)} images but {len(labels)} labels")
+        raise Problem(f"it has {counted(len(images), 'image')} but {counted(len(labels), 'label')}")
     for name in classes:
         check_name(name)
     if len(set(classes)) != len(classes):
@@ -222,7 +223,8 @@ def _check_splits(arrays: dict[str, npt.NDArray[Any]], count: int) -> None:
             raise Problem(f"its {name} split is empty")
         if rows.min() < 0 or rows.max() >= count:
             raise Problem(
-                f"its {name} split has rows {rows.min()} to {rows.max()} of {count} images"
+                f"its {name} split has rows {rows.min()} to {rows.max()} of "
+                f"{counted(count, 'image')}"
             )
     pooled = np.concatenate([arrays[name] for name in SPLIT_NAMES])
     twice = np.flatnonzero(np.bincount(pooled, minlength=count) > 1)

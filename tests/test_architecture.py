@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the bottom up: a module may import those of lower levels, and of its own package.
 LEVELS = (
     {
+        "counting",
         "errors",
         "text_table",
         "unused_path",
@@ -29,7 +30,7 @@ LEVELS = (
     },
     {"training_parameters", "variant_file", "keras_layers", "image_groups", "network_folder"},
     {"hyperparameters", "data_parser", "augmentation", "calibration", "learner", "optimizers"},
-    {"training_batches"},
+    {"training_batches", "training_words"},
     {"cnn_model", "tensorboard_log"},
     {"gan", "model_collection", "keras_preload", "shared_value"},
     {

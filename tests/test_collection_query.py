@@ -1,8 +1,8 @@
 """Tests of queries: which entries `Results` lists, and in which order."""
 
 import dataclasses
-import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +12,18 @@ from collection_query import FEW, NumberedEntry, all_columns, read_query, select
 from errors import UserError
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, ModelCollection
-from network_layers import parameter_count
+from network_layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Residual,
+    SeparableConv2D,
+    SqueezeExcitation,
+    Variant,
+    parameter_count,
+)
 from tests.entries import CONVOLUTIONAL, DENSE, a_collection, an_entry
-from training_parameters import TrainingParameters
+from training_parameters import Augmentation, Distillation, TrainingParameters
 
 MANY = a_collection(150)
 
@@ -150,14 +159,98 @@ def test_words_of_the_language_are_values_between_quotation_marks() -> None:
     assert found("where data contains 'all by where and'", collection) == [odd]
 
 
-def test_every_training_parameter_of_one_value_is_a_column() -> None:
-    columns = all_columns()
-    parameters = MANY.entries[0].training_parameters
-    for field in dataclasses.fields(parameters):
-        nested = "dict" in str(field.type) or re.match("[A-Z]", str(field.type))
-        assert (field.name.replace("_", " ") in columns) == (
-            not nested and field.name != "verbose"
-        ), field.name
+def test_every_training_parameter_that_changes_a_result_is_a_column() -> None:
+    for field in dataclasses.fields(TrainingParameters):
+        for name in (field.name, field.name.replace("_", " ")):
+            if field.name != "verbose":
+                assert len(select(MANY, f"all by {name}").numbers) == 150
+
+
+def trained_with(*parameters: dict[str, Any]) -> ModelCollection:
+    plain = TrainingParameters("sgd", 8, 2)
+    return ModelCollection(
+        ("A", "B"),
+        [
+            an_entry(number, training_parameters=dataclasses.replace(plain, **each))
+            for number, each in enumerate(parameters)
+        ],
+    )
+
+
+DISTORTED = trained_with(
+    {},
+    {"augmentation": Augmentation(rotation=10, shift=2)},
+    {"augmentation": Augmentation(elastic=0.5, rotation=5)},
+    {"augmentation": Augmentation()},
+)
+TAUGHT = trained_with(
+    {},
+    {"distillation": Distillation("3f9a12cd")},
+    {"distillation": Distillation("0123abcd", 0.8, 2.0)},
+)
+
+
+@pytest.mark.parametrize(
+    ("collection", "query", "numbers"),
+    [
+        (DISTORTED, "where augmentation = rotation by number", (1, 2)),
+        (DISTORTED, "where augmentation != rotation by number", (0, 3)),
+        (DISTORTED, "where augmentation contains elas by number", (2,)),
+        (DISTORTED, "where rotation > 5 by number", (1,)),
+        (DISTORTED, "where augmentation.rotation <= 5 by number", (2, 3)),
+        (DISTORTED, "where augmentation shift = 0 by number", (2, 3)),
+        (DISTORTED, "by rotation descending", (1, 2, 3, 0)),
+        (TAUGHT, "where teacher contains 3f9a by number", (1,)),
+        (TAUGHT, "where distillation.teacher = 0123abcd by number", (2,)),
+        (TAUGHT, "by distillation", (2, 1, 0)),
+        (TAUGHT, "where distillation weight > 0.5 by number", (2,)),
+        (TAUGHT, "by distillation.temperature", (1, 2, 0)),
+    ],
+)
+def test_keys_of_distortions_and_of_a_teacher_are_columns(
+    collection: ModelCollection, query: str, numbers: tuple[int, ...]
+) -> None:
+    assert select(collection, query).numbers == numbers
+
+
+NESTED: Variant = (
+    Residual((SeparableConv2D(1, (3, 3), activation="linear"), SqueezeExcitation()), "silu"),
+    Residual((Residual((Conv2D(1, (3, 3), activation="gelu"),)),)),
+    Flatten(),
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "numbers"),
+    [
+        ("type contains separableconv2d", (1,)),
+        ("type = squeezeexcitation", (1,)),
+        ("type = residual", (1,)),
+        ("type = conv2d", (1, 2)),
+        ("type != conv2d", (0,)),
+        ("activation = tanh", (0,)),
+        ("activations contains lin", (1,)),
+        ("activation = silu", (1,)),
+        ("activation = gelu", (1,)),
+        ("activation = relu", (1, 2)),
+        ("activation != relu", (0,)),
+    ],
+)
+def test_layers_in_layers_are_found_by_type_and_activation(
+    condition: str, numbers: tuple[int, ...]
+) -> None:
+    networks = ((Flatten(), Dense(2, "tanh")), NESTED, CONVOLUTIONAL)
+    entries = [an_entry(number, layers=layers) for number, layers in enumerate(networks)]
+    collection = ModelCollection(("A", "B"), entries)
+    assert select(collection, f"where {condition} by number").numbers == numbers
+
+
+def test_entries_are_sorted_by_activation() -> None:
+    entries = [
+        an_entry(number, layers=(Flatten(), Dense(2, name)))
+        for number, name in enumerate(("tanh", "elu", "relu"))
+    ]
+    assert select(ModelCollection(("A", "B"), entries), "by activation").numbers == (1, 2, 0)
 
 
 # ------------------------------------------------------------------------- what is no query

@@ -16,6 +16,7 @@ import network_layers
 from errors import HyperparameterError
 from hyperparameters import (
     SETTING_CHECKS,
+    TrainingPlan,
     TrainingSetting,
     TrainingTask,
     identity,
@@ -23,6 +24,7 @@ from hyperparameters import (
     layer_to_dictionary,
     read_model_hyperparameters,
     read_training_parameters,
+    read_training_plan,
     read_training_tasks,
 )
 from network_layers import (
@@ -755,7 +757,35 @@ def test_what_are_no_numbers_of_variants_is_quoted(tmp_path: Path, variants: Any
 
 def test_a_variant_that_is_not_there_is_named(tmp_path: Path) -> None:
     message = refused_tasks(tmp_path, GOOD_TRAINING | {"variants": [0, 2]})
-    assert re.search(r"training.txt has 2 among its 'variants', but .*variants.txt is 1$", message)
+    said = r"training.txt, line 1: 'variants' has 2, but the last variant of .*variants.txt is 1$"
+    assert re.search(said, message)
+
+
+def test_variants_and_teachers_that_are_not_there_are_named_beside_wrong_keys(
+    tmp_path: Path,
+) -> None:
+    lines = [
+        GOOD_TRAINING | {"mixdown": 1},
+        GOOD_TRAINING | {"variants": [9, 0, 7]},
+        GOOD_TRAINING | {"momentum": 0.9, "mixup": -1, "variants": [8]},
+        GOOD_TRAINING | {"distillation": {"teacher": 1}, "train_epochs": 0, "variants": [1]},
+        GOOD_TRAINING | {"distillation": {"teacher": 4}, "variants": "x"},
+    ]
+    wrong_too = TWO_VARIANTS.replace("'dense_layer_size':3", "'dense_layer_size':0")
+    message = refused_tasks(tmp_path, "[" + ",\n".join(map(repr, lines)) + "]", wrong_too)
+    for said in (
+        "'dense_layer_size' is 0",
+        "line 1, dictionary 0: a dictionary of training parameters has no key 'mixdown'",
+        "line 2, dictionary 1: 'variants' has 7, 9, but the last variant of",
+        "line 3, dictionary 2: 'variants' has 8, but",
+        "line 3, dictionary 2: 'mixup' is -1",
+        "line 3, dictionary 2: 'momentum' is there, but 'adam' has none",
+        "line 4, dictionary 3: 'train_epochs' is 0",
+        "line 4, dictionary 3: the teacher of variant 1 is variant 1, but must come before",
+        "line 5, dictionary 4: 'variants' is 'x'",
+    ):
+        assert said in message
+    assert "variant 4" not in message and "training.txt has 8 problems" in message
 
 
 def test_problems_of_both_files_are_named_at_once(tmp_path: Path) -> None:
@@ -792,6 +822,58 @@ def test_a_teacher_that_is_trained_in_several_ways_is_to_be_named_by_its_identit
     other = GOOD_TRAINING | {"optimizer": "sgd"}
     message = refused_tasks(tmp_path, [GOOD_TRAINING, other, taught])
     assert "variant 0, which is trained in 2 ways; name one of them by its identity" in message
+
+
+def test_a_teacher_that_no_dictionary_is_for_is_named_with_what_would_be_right(
+    tmp_path: Path,
+) -> None:
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0}, "variants": [1]}
+    message = refused_tasks(tmp_path, [taught])
+    assert (
+        "training.txt, line 1, dictionary 0: the teacher of variant 1 is variant 0, which no "
+        "dictionary is for; add one with 'variants':[0], or name an entry of the collection"
+    ) in message
+    assert len(tasks_of(tmp_path, [taught, GOOD_TRAINING | {"variants": [0]}])) == 2
+
+
+def test_where_it_is_not_known_which_variants_a_dictionary_is_for_no_teacher_is_missed(
+    tmp_path: Path,
+) -> None:
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0}, "variants": [1]}
+    message = refused_tasks(tmp_path, [taught, GOOD_TRAINING | {"variants": "0"}])
+    assert "'variants' is '0'" in message and "teacher" not in message
+
+
+def test_every_teacher_that_is_trained_in_several_ways_is_named(tmp_path: Path) -> None:
+    taught = GOOD_TRAINING | {"distillation": {"teacher": 0}, "variants": [1]}
+    twice = [GOOD_TRAINING, GOOD_TRAINING | {"optimizer": "sgd"}, taught, taught | {"mixup": 1}]
+    message = refused_tasks(tmp_path, twice)
+    assert "training.txt has 2 problems" in message and message.count("in 2 ways") == 2
+
+
+ACTIVATED = (
+    "[[{'type':'flatten'},{'type':'dense','dense_layer_size':3,'activation':'elu'}],"
+    "[{'type':'flatten'},{'type':'dense','dense_layer_size':3}], [{'type':'flatten'}]]"
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "numbers"),
+    [
+        ([{}], ()),
+        ([{"activation": "relu"}], ()),
+        ([{"activation": "tanh"}], (0, 2)),
+        ([{"activation": "relu"}, {"activation": "elu"}], (0, 2)),
+        ([{"activation": "tanh", "variants": [1, 2]}, {"variants": [0]}], (2,)),
+        ([{"activation": "tanh", "variants": [1]}], ()),
+    ],
+)
+def test_variants_that_an_activation_of_the_training_parameters_changes_nothing_in(
+    tmp_path: Path, settings: list[dict[str, Any]], numbers: tuple[int, ...]
+) -> None:
+    tasks = tasks_of(tmp_path, [GOOD_TRAINING | one for one in settings], ACTIVATED)
+    plan = read_training_plan(tmp_path / "variants.txt", tmp_path / "training.txt")
+    assert plan == TrainingPlan(tasks, numbers)
 
 
 @pytest.mark.parametrize("read", [read_model_hyperparameters, read_training_parameters])

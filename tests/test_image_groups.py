@@ -112,7 +112,7 @@ def test_the_files_own_test_rows_stay_the_test_split() -> None:
 def test_a_group_on_both_sides_of_the_files_split_is_said() -> None:
     labels, groups = drawers(20)
     in_test = np.arange(60) >= 46
-    with pytest.raises(DataError, match="1 of its groups have images among its own test rows and"):
+    with pytest.raises(DataError, match="1 of its groups has images among its own test rows and"):
         data_parser.split_data(labels, in_test, "abc", 5, file_split=True, groups=groups)
 
 

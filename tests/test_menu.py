@@ -238,6 +238,26 @@ def test_verbose_1_shows_the_layers_first(data_set: DataSet, tiny: Any, tmp_path
     assert "conv 3 3x3 relu" in shown and "parameters, 6 not trainable" in shown
 
 
+@pytest.mark.parametrize(("own", "said"), [(",'activation':'relu'", 1), ("", 0)])
+def test_that_activations_of_a_list_change_nothing_is_said_before_training(
+    data_set: DataSet, tmp_path: Path, own: str, said: int
+) -> None:
+    flat = "{'type':'flatten'},{'type':'dense','dense_layer_size':2%s}"
+    (tmp_path / "v.txt").write_text(f"[[{flat % own}]]")
+    ways = [
+        {"optimizer": "adam", "train_batch_size": 64, "train_epochs": 1, "activation": name}
+        for name in ("relu", "tanh")
+    ]
+    (tmp_path / "t.txt").write_text(repr(ways))
+    shown = talk(TrainerPredictor(data_set), "train", "v.txt", "t.txt", "n")
+    sentence = (
+        "Every layer of variant 0 names its activation, or has none: 'activation' among the "
+        "training parameters changes nothing there, and what differs in it alone is trained once."
+    )
+    assert shown.count(sentence) == shown.count("Variant 1 is in the collection already") == said
+    assert not said or shown.index(sentence) < shown.index("Variant 0 (1 of 2)")
+
+
 def test_retrain_trains_what_is_in_the_collection(session: TrainerPredictor, tiny: Any) -> None:
     before = list(session.collection.entries)
     shown = talk(session, "train", str(tiny.variants_file), str(tiny.parameters_file), "y")

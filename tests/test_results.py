@@ -7,18 +7,23 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from data_parser import DataSet
+from evaluation.recognition import Score
 from keras_preload import KerasPreload
 from menu import Menu
 from model_collection import Entry, EpochScores, ModelCollection
+from network_layers import Dense, Flatten
 from terminal import PipeAsker
-from tests.entries import a_collection, an_entry
+from tests.entries import DENSE, a_collection, an_entry
 from trainer_predictor import TrainerPredictor
+from training_parameters import Augmentation, TrainingParameters
 
 QUESTION = "Show layers? (Y/N):"
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +44,30 @@ def talk(data_set: DataSet, collection: ModelCollection, *lines: str) -> str:
     with contextlib.redirect_stdout(shown):
         Menu(session, PipeAsker(answers, shown)).loop()
     return shown.getvalue()
+
+
+def a_comparison(entries: int) -> ModelCollection:
+    """Entries of one network, trained in ways that differ in keys of each kind."""
+    ways: list[dict[str, Any]] = [
+        {},
+        {"momentum": 0.9},
+        {"mixup": 0.2},
+        {"augmentation": Augmentation(rotation=10)},
+        {"learning_rate_schedule": "cosine"},
+    ]
+    plain = TrainingParameters("sgd", 64, 1, learning_rate=0.1)
+    tanh = (Flatten(), Dense(6, "tanh"))
+    return ModelCollection(
+        ("A", "B"),
+        [
+            an_entry(
+                number,
+                layers=tanh if number % 6 == 5 else DENSE,
+                training_parameters=dataclasses.replace(plain, **(*ways, {})[number % 6]),
+            )
+            for number in range(entries)
+        ],
+    )
 
 
 def rows(shown: str) -> list[int]:
@@ -173,9 +202,12 @@ def test_entries_of_many_data_sets_are_told_apart_in_a_few_lines(data_set: DataS
     assert "The other entries: 25 further data sets, or splits of them." in shown
 
 
+@pytest.mark.parametrize("make", [a_collection, a_comparison])
 @pytest.mark.parametrize("line", ["results", "results all", "results where type = dense by loss"])
-def test_a_thousand_entries_are_shown_in_less_than_a_second(data_set: DataSet, line: str) -> None:
-    collection = a_collection(1000)
+def test_a_thousand_entries_are_shown_in_less_than_a_second(
+    data_set: DataSet, line: str, make: Callable[[int], ModelCollection]
+) -> None:
+    collection = make(1000)
     talk(data_set, a_collection(1), "results", "n")  # imports
 
     def seconds() -> float:
@@ -184,6 +216,28 @@ def test_a_thousand_entries_are_shown_in_less_than_a_second(data_set: DataSet, l
         return time.thread_time() - before
 
     assert min(seconds() for _ in range(3)) < 1  # once may be slow: memory is tidied
+
+
+def test_rows_say_what_differs_and_a_sentence_what_all_have_in_common(data_set: DataSet) -> None:
+    shown = talk(data_set, a_comparison(6), "results", "n")
+    for number, words in enumerate(("", "momentum 0.9,", "mixup 0.2,", "rotation 10,", "cosine,")):
+        assert re.search(rf"^[* ]*{number}  .*%  \d\.\d{{4}}  {words} ?(relu)?$", shown, re.M)
+    assert re.search(r"^[* ]*5  .*  tanh$", shown, re.M)
+    assert (
+        "All were trained with sgd, batch 64, 1 epoch, rate 0.1; what differs stands with each."
+    ) in shown
+
+
+def test_layers_are_shown_with_everything_that_changed_the_result(data_set: DataSet) -> None:
+    shown = talk(data_set, a_comparison(6), "results", "y")
+    for words in ("", ", momentum 0.9", ", mixup 0.2", ", rotation 10", ", cosine"):
+        assert f"  training    sgd, batch 64, 1 epoch, rate 0.1{words}\n" in shown
+    assert "  training    sgd, batch 64, 1 epoch, rate 0.1, activation tanh\n" in shown
+
+
+def test_the_only_entry_listed_is_named_where_another_one_is_used(data_set: DataSet) -> None:
+    shown = talk(data_set, a_comparison(6), "results where mixup > 0", "n")
+    assert "\nEntry 2 was trained with sgd, batch 64, 1 epoch, rate 0.1, mixup 0.2.\n" in shown
 
 
 def test_entries_are_listed_without_keras() -> None:
@@ -196,3 +250,15 @@ def test_entries_are_listed_without_keras() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)
     assert done.returncode == 0
+
+
+def test_one_of_anything_is_told_as_one(data_set: DataSet) -> None:
+    one = Score(0.5, 1.0, 1)
+    origin = dataclasses.replace(an_entry(0).data, training_images=1)
+    entry = an_entry(0, validation=one, test=one, data=origin)
+    shown = talk(data_set, ModelCollection(("A", "B"), [entry]), "results all", "y")
+    assert "There is one entry." in shown and "on 1 image\n" in shown
+    assert "1 training image of letters.mat, 1 validation image, 1 test image (" in shown
+    assert not re.search(r"\b1 (images|entries|epochs|training images)", shown)
+    shown = talk(data_set, a_collection(7), "results top 1", "n", "results where number = 3", "n")
+    assert "1 of 7 entries, highest" in shown and "1 of 7 entries fits, highest" in shown

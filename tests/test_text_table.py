@@ -33,6 +33,22 @@ def test_a_remark_is_folded_below_itself() -> None:
     assert shown(TABLE, 25)[-2:] == ["* 12  0.25  a remark of", "            many words"]
 
 
+def test_where_a_remark_would_take_many_lines_all_stand_below_their_rows() -> None:
+    long = "a remark of so many words that it would need more lines"
+    table = TextTable(TABLE.headings, TABLE.rows, ["", long], "Said")
+    assert shown(table, 40) == [
+        "      Val.",
+        " No.  loss",
+        "      Said",
+        "─" * 39,
+        "   1   0.5",
+        "* 12  0.25",
+        "      a remark of so many words that it",
+        "      would need more lines",
+    ]
+    assert shown(table, 80)[-1] == f"* 12  0.25  {long}"
+
+
 def test_a_table_without_remarks_ends_with_its_figures() -> None:
     table = TextTable(("A",), [("1",), ("22",)])
     assert shown(table, 80)[1:] == [" A", "──", " 1", "22"]

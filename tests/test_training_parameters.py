@@ -157,7 +157,10 @@ def test_what_is_no_dictionary_is_refused(given_instead: Any) -> None:
     ("changes", "said"),
     [
         ({"momentum": 1, "optimizer": "sgd"}, "'momentum' is 1, but must be a number from 0 up"),
-        ({"learning_rate_schedule": "step"}, "is 'step', but must be one of 'cosine', 'one_cycle'"),
+        (
+            {"learning_rate_schedule": "step", "learning_rate": 1},
+            "is 'step', but must be one of 'cosine', 'one_cycle'",
+        ),
         ({"weight_decay": -1e-9}, "'weight_decay' is -1e-09"),
         ({"weight_decay": "0.1"}, "'weight_decay' is '0.1'"),
         ({"label_smoothing": 1}, "'label_smoothing' is 1"),
@@ -326,3 +329,42 @@ def test_any_dictionary_is_good_or_has_problems(changes: dict[str, Any]) -> None
         if parameters is not None:
             written = training_parameters_to_json(parameters)
             assert training_parameters_from_dictionary(written) == (parameters, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"momentum": 0.9}, "'momentum' is there, but 'adam' has none"),
+        ({"momentum": 7}, "'momentum' is there, but 'adam' has none"),
+        ({"learning_rate_schedule": "cosine"}, "needs the key 'learning_rate'"),
+        ({"warmup_epochs": 1}, "'warmup_epochs' needs the key 'learning_rate_schedule'"),
+        ({"warmup_epochs": 99}, "'warmup_epochs' is 99, but must be below 'train_epochs'"),
+        ({"mixup": 1, "cutmix": 1}, "'mixup' and 'cutmix' are both there"),
+        (
+            {"distillation": {"teacher": 0}, "class_weighting": "balanced"},
+            "'distillation' and 'class_weighting':'balanced' are both there",
+        ),
+    ],
+)
+def test_contradictions_are_named_beside_keys_that_are_wrong(
+    changes: dict[str, Any], said: str
+) -> None:
+    wrong = {"label_smoothing": 3, "no_key": 1}
+    _, problems = training_parameters_from_dictionary(GOOD | wrong | changes)
+    assert any(said in problem for problem in problems)
+    assert any("'label_smoothing' is 3" in problem for problem in problems)
+    assert any("no key 'no_key'" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "sdg", "momentum": 0.9},
+        {"learning_rate_schedule": "cosine", "learning_rate": 0},
+        {"train_epochs": 0, "learning_rate_schedule": "cosine", "learning_rate": 1,
+         "warmup_epochs": 5},
+    ],
+)  # fmt: skip
+def test_of_a_key_that_is_wrong_nothing_else_is_said(changes: dict[str, Any]) -> None:
+    parameters, (problem,) = training_parameters_from_dictionary(GOOD | changes)
+    assert parameters is None and "but must be" in problem

@@ -73,7 +73,9 @@ def test_activations_other_than_the_usual_one_are_announced(pipe: Pipe) -> None:
     inner = (Conv2D(1, (3, 3), activation="silu"), SeparableConv2D(1, (3, 3), activation="elu"))
     layers = (Residual(inner), Activation("tanh"), Flatten(), Dense(4, "gelu"), Dense(4, "gelu"))
     pipe.view.variant_started(0, 1, dataclasses.replace(TASK, layers=layers))
-    assert pipe.lines() == ["Variant 0 (1 of 1), adam, batch 8, 10 epochs, elu, gelu, silu"]
+    assert pipe.lines() == [
+        "Variant 0 (1 of 1), adam, batch 8, 10 epochs, activation silu/elu/relu/tanh/gelu"
+    ]
 
 
 def test_variants_side_by_side_are_named_in_every_line_to_the_end(

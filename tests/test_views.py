@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,10 +67,36 @@ def test_results_of_entries_trained_alike_are_one_line_each_in_80_columns(
 
 def test_results_of_entries_trained_differently_say_how_each_was(trained: ModelCollection) -> None:
     collection = many_entries(trained, 3, alike=False)
-    shown = printed(views.results_table(collection, range(3)), 160)
-    for entry in collection.entries:
-        assert views.training_summary(entry.training_parameters) in shown
-    assert "trained with" not in views.results_notes(collection, range(3), "other")
+    shown = printed(views.results_table(collection, range(3)), 90)
+    for row, epochs in zip(shown.splitlines()[-3:], ("100", "101", "102"), strict=True):
+        assert row.endswith(f"  {epochs} epochs")
+    notes = views.results_notes(collection, range(3), "other")
+    said = "All were trained with adam, batch 8, rate 0.00025, patience 3; what differs stands with"
+    assert said in notes and said not in views.results_notes(collection, [0], "other")
+
+
+def test_in_results_of_long_trainings_what_differs_stands_below_the_rows(
+    trained: ModelCollection,
+) -> None:
+    (entry,) = many_entries(trained, 1, alike=True).entries
+    keys: list[dict[str, Any]] = [{"momentum": 0.9, "mixup": 0.2}, {}, {"thin_pen": 0.5}]
+    trained.entries[:] = [
+        dataclasses.replace(
+            entry,
+            training_parameters=dataclasses.replace(entry.training_parameters, **changes),
+        )
+        for changes in keys
+    ]
+    table = printed(views.results_table(trained, range(3)), 72)
+    assert [line.strip() for line in table.splitlines()[4:] if "%" not in line] == [
+        "momentum 0.9, mixup 0.2",
+        "thin pen 0.5",
+    ]
+
+
+def test_of_one_entry_it_is_said_which_was_trained_so(trained: ModelCollection) -> None:
+    notes = views.results_notes(many_entries(trained, 3, alike=True), [2], "other")
+    assert "Entry 2 was trained with adam, batch 8, 100 epochs" in notes
 
 
 def test_the_line_of_a_long_training_fits_80_columns_and_stays_in_place() -> None:
