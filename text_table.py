@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 GAP = "  "
 NARROWEST_TEXT = 12  # where a remark has less room, whole lines are folded instead
 MARGIN = "      "  # before remarks below their rows
-MOST_LINES_BESIDE = 2  # of a remark; where one takes more, remarks stand below their rows
+MOST_LINES_BESIDE = 2  # of a remark; one that takes more stands below its row
+MOST_BELOW = 0.25  # share of such remarks; where there are more, all stand below their rows
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class TextTable:
         headings: one a column, of one line or two.
         rows: cells, as many in each as there are columns; figures, to the right.
         remarks: a text for each row, in a last column without justification, or, where that is too
-            narrow for one of them, below its row; empty for none.
+            narrow, below its row; empty for none.
         remarks_heading: the heading of that column.
         emphasized: numbers of the rows in bold.
     """
@@ -83,12 +84,14 @@ def _with_remarks(
     """The lines of each row, with its remark beside it or below it."""
     room = width - len(figures[0]) - len(GAP)
     beside = [_folded(remark, room) for remark in remarks]
-    below = room < NARROWEST_TEXT or max(map(len, beside)) > MOST_LINES_BESIDE
-    if below and width - len(MARGIN) >= NARROWEST_TEXT:
-        for left, remark in zip(figures, remarks, strict=True):
-            yield [left, *(MARGIN + part for part in _folded(remark, width - len(MARGIN)) if part)]
-        return
-    for left, remark, parts in zip(figures, remarks, beside, strict=True):
+    below = [len(parts) > MOST_LINES_BESIDE for parts in beside]
+    if room < NARROWEST_TEXT or sum(below) > MOST_BELOW * len(below):
+        below = [True] * len(below)
+    for left, remark, parts, is_below in zip(figures, remarks, beside, below, strict=True):
+        if is_below and width - len(MARGIN) >= NARROWEST_TEXT:
+            folded = _folded(remark, width - len(MARGIN))
+            yield [left, *(MARGIN + part for part in folded if part)]
+            continue
         lines = parts if room >= NARROWEST_TEXT else [remark]
         lefts = [left, *[" " * len(left)] * (len(lines) - 1)]
         yield [one + GAP + part for one, part in zip(lefts, lines, strict=True)]

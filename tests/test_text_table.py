@@ -33,20 +33,40 @@ def test_a_remark_is_folded_below_itself() -> None:
     assert shown(TABLE, 25)[-2:] == ["* 12  0.25  a remark of", "            many words"]
 
 
-def test_where_a_remark_would_take_many_lines_all_stand_below_their_rows() -> None:
-    long = "a remark of so many words that it would need more lines"
-    table = TextTable(TABLE.headings, TABLE.rows, ["", long], "Said")
+LONG = "a remark of so many words that it would need more lines"
+
+
+def test_a_long_remark_among_short_ones_stands_below_its_row() -> None:
+    rows = [*TABLE.rows, ("2", "0.1"), ("3", "0.2"), ("4", "0.3")]
+    table = TextTable(TABLE.headings, rows, ["plain", LONG, *["plain"] * 3], "Said")
+    assert shown(table, 40)[1:] == [
+        " No.  loss  Said",
+        "─" * 39,
+        "   1   0.5  plain",
+        "* 12  0.25",
+        "      a remark of so many words that it",
+        "      would need more lines",
+        "   2   0.1  plain",
+        "   3   0.2  plain",
+        "   4   0.3  plain",
+    ]
+
+
+def test_where_many_remarks_would_take_many_lines_all_stand_below_their_rows() -> None:
+    table = TextTable(TABLE.headings, TABLE.rows, [LONG, LONG], "Said")
     assert shown(table, 40) == [
         "      Val.",
         " No.  loss",
         "      Said",
         "─" * 39,
         "   1   0.5",
+        "      a remark of so many words that it",
+        "      would need more lines",
         "* 12  0.25",
         "      a remark of so many words that it",
         "      would need more lines",
     ]
-    assert shown(table, 80)[-1] == f"* 12  0.25  {long}"
+    assert shown(table, 80)[-1] == f"* 12  0.25  {LONG}"
 
 
 def test_a_table_without_remarks_ends_with_its_figures() -> None:
