@@ -20,6 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from picture_frame import without_frame
+
 IMAGE_SIZE = 28
 INK_SIZE = 22  # longer side of the ink at half its height: the median of EMNIST's images
 # Strokes of EMNIST, as twice the area over the perimeter, are 1.9 to 4.6 pixels wide (5th and
@@ -38,12 +40,23 @@ _EVEN = 1e-3  # paper differing by less, from 0 to 1, is lit evenly
 _LOUD = 0.02  # from so much noise, from 0 to 1, a picture is smoothed
 _SMOOTHING = 1 / 300  # standard deviation as a share of the longer side
 _LEAST_SMOOTHING = 0.5
+_SMOOTHINGS = (1 / 300, 1 / 150, 1 / 75, 1 / 40)  # of pictures that are to keep their noise
+_CORE = 0.75  # strength from which a pixel is the middle of ink, as a share of the greatest
 _NOISE = 4.5  # deviations of paper from which a pixel may be ink
 _INK = 5.5  # deviations of paper that ink has on average, or it is none
 _DARKEST_PAPER = 0.2  # as a share of the lightest, where contrast is evened out
 _PEN_DOT = 0.3  # area of the smallest dot, as a share of the square of the stroke's width
 _SPECK = 4e-5  # area of the largest speck, as a share of the picture
+_CRUMB = 0.02  # area of the largest speck, as a share of the largest piece of ink
+_MOST_DOTS = 3  # of a letter
+_DOT_DISTANCE = 0.5  # from the rest of the letter, as a share of its longer side
+_LEAST_LETTER = 1 / 8  # longer side of a letter within a frame, as a share of the picture's
 _STRAIGHT = 0.12  # how far a lone stroke may stray, as a share of its length
+# A character like EMNIST's, in pixels: its least side, how far it may be off, a stroke's width.
+_SMALLEST_SIDE = 16
+_OFF_CENTRE = 2
+_THIN = 1.5
+_FAINT, _HALF = 64, 110  # greys from which a pixel belongs to its ink, and to its strokes
 _BLACK, _WHITE = 31, 224  # up to and from here, grey is as good as black or white
 
 _Reals = npt.NDArray[np.float32]
@@ -70,11 +83,84 @@ def prepared(picture: npt.NDArray[Any]) -> _Bytes:
     Raises:
         ValueError: The picture is not two-dimensional, is empty, or holds infinity or NaN.
     """
-    strength, noise = _ink_strength(_bounded(picture))
+    whole = _bounded(picture)
+    inside = without_frame(whole)
+    ink = None
+    if inside is not whole:
+        # What is left of a letter whose strokes were taken for a frame is next to nothing.
+        ink = _ink(_from_0_to_1(inside), _LEAST_LETTER * max(whole.shape))
+    if ink is None:
+        ink = _ink(whole)
+    return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8) if ink is None else _rendered(ink)
+
+
+def shrunk(picture: npt.NDArray[Any]) -> _Bytes:
+    """Cut a noisy picture of one character out and shrink it, its greys and noise as they are.
+
+    Where the ink is, and whether it is dark, is told from a smoothed copy, smoothed the more the
+    louder the noise is. No threshold is laid on the picture, and no stroke thickened.
+
+    Args:
+        picture: as for `prepared`.
+
+    Returns:
+        uint8 (28, 28), paper about 0, ink about 255, in the middle if it was found; all 0 where
+        the picture is one flat grey.
+
+    Raises:
+        ValueError: as `prepared`.
+    """
+    whole = _from_0_to_1(without_frame(_bounded(picture)))
+    strength, smooth = np.zeros_like(whole), whole
+    for spread in _SMOOTHINGS:
+        smooth = ndimage.gaussian_filter(whole, max(spread * max(whole.shape), _LEAST_SMOOTHING))
+        found, noise = _ink_strength(smooth)
+        threshold = _threshold(found, noise)
+        if threshold > 0:
+            strength = _without_specks(found, threshold)
+            break
+    rows, columns = _box(strength > threshold) if strength.any() else map(slice, whole.shape)
+    unlike = _unlike_paper(whole, smooth)
+    small, where = (_square(greys, rows, columns) for greys in (unlike, strength))
+    return _levelled(small, where if where.any() else small)
+
+
+def _square(greys: _Reals, rows: slice, columns: slice) -> _Reals:
+    """Greys (28, 28) of a box and of what is around it; beyond the picture there are zeros."""
+    box = [(part.start or 0, part.stop) for part in (rows, columns)]
+    half = IMAGE_SIZE / INK_SIZE * max(stop - start for start, stop in box) / 2
+    around = math.ceil(half)
+    padded = np.pad(greys, around)
+    (down, across) = ((start + stop) / 2 + around for start, stop in box)
+    place = (across - half, down - half, across + half, down + half)
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    small = Image.fromarray(padded).resize(size, Image.Resampling.BICUBIC, place)
+    return np.asarray(small, np.float32)
+
+
+def _levelled(small: _Reals, strength: _Reals) -> _Bytes:
+    """Greys (28, 28) between the median of paper, 0, and that of the ink's middle, 255."""
+    share = strength / max(float(strength.max()), _EVEN)
+    ink, paper = small[share > _CORE], small[share < 1 - _CORE]
+    if not (ink.size and paper.size):
+        return np.zeros(small.shape, np.uint8)
+    least, most = float(np.median(paper)), float(np.median(ink))
+    if most - least < _EVEN:
+        return np.zeros(small.shape, np.uint8)
+    return np.asarray((255 * (small - least) / (most - least)).clip(0, 255).round(), np.uint8)
+
+
+def _ink(picture: _Reals, least_side: float = 0) -> _Mask | None:
+    """The ink (h, w) of a picture without the paper around it, or None where there is none."""
+    strength, noise = _ink_strength(picture)
     threshold = _threshold(strength, noise)
     if threshold <= 0:
-        return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    return _rendered(_cut_out(_without_specks(strength, threshold), threshold))
+        return None
+    strength = _without_specks(strength, threshold)
+    rows, columns = _box(strength > threshold)
+    if max(rows.stop - rows.start, columns.stop - columns.start) < least_side:
+        return None
+    return _cut_out(strength, threshold)
 
 
 def is_prepared(pictures: Sequence[npt.NDArray[Any]] | npt.NDArray[Any]) -> bool:
@@ -97,6 +183,32 @@ def is_prepared(pictures: Sequence[npt.NDArray[Any]] | npt.NDArray[Any]) -> bool
     extreme = np.mean((border <= _BLACK) | (border >= _WHITE))
     contrasts = stack.max(axis=(1, 2)).astype(int) - stack.min(axis=(1, 2))
     return bool(extreme > 0.5 and np.median(contrasts) > (_WHITE - _BLACK) / 2)
+
+
+def is_like_emnist(picture: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether a prepared picture shows a character as large, thick and central as EMNIST's.
+
+    A picture that was squeezed into 28x28 does not. Larger ones are as good as EMNIST's: other data
+    sets have images that they fill, such as letters of fonts, and are learnt from as they are.
+
+    Args:
+        picture: uint8 (28, 28), ink light on black paper.
+    """
+    ink = picture > _FAINT
+    if not ink.any():
+        return False
+    box = _box(ink)
+    middle = (IMAGE_SIZE - 1) / 2
+    off_by_box = max(abs((part.start + part.stop - 1) / 2 - middle) for part in box)
+    mass = picture / picture.sum(dtype=np.float64)
+    places = np.arange(IMAGE_SIZE)
+    off_by_mass = max(abs(mass.sum(axis=axis) @ places - middle) for axis in (0, 1))
+    side = max(part.stop - part.start for part in box)
+    return bool(
+        side >= _SMALLEST_SIDE
+        and min(off_by_box, off_by_mass) <= _OFF_CENTRE
+        and _stroke_width(picture > _HALF) >= _THIN
+    )
 
 
 def on_black(pictures: npt.NDArray[np.uint8]) -> _Bytes:
@@ -158,11 +270,16 @@ def _ink_strength(picture: _Reals) -> tuple[_Reals, float]:
     return np.maximum(unlike, 0), noise
 
 
-def _unlike_paper(picture: _Reals) -> _Reals:
-    """The difference of each pixel (H, W) from paper, above 0 for ink."""
-    paper = _paper(picture)
+def _unlike_paper(picture: _Reals, smooth: _Reals | None = None) -> _Reals:
+    """The difference of each pixel (H, W) from paper, above 0 for ink.
+
+    What is paper, and which side of it is ink, a smoothed picture tells better, where it is given.
+    """
+    paper = _paper(picture if smooth is None else smooth)
+    unlike = (picture if smooth is None else smooth) - paper
+    is_light = np.sum(unlike * unlike * unlike, dtype=np.float64) > 0
     unlike = picture - paper
-    if np.sum(unlike * unlike * unlike, dtype=np.float64) > 0:
+    if is_light:
         return unlike
     # Where there is less light, ink and paper are nearer to each other in the same proportion.
     lightest = max(float(paper.max()), _EVEN)
@@ -239,17 +356,34 @@ def _threshold(strength: _Reals, noise: float) -> float:
 
 
 def _without_specks(strength: _Reals, threshold: float) -> _Reals:
-    """The strength (H, W), 0 where ink is too small to be a dot of the pen."""
+    """The strength (H, W), 0 where ink is too small to be a dot of the pen, or no dot of a letter.
+
+    Thin pens make dots as small as specks are; but specks are many, or lie far from the letter.
+    """
     labels, count = ndimage.label(strength > threshold, np.ones((3, 3)))
     if count < 2:
         return strength
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    width = _stroke_width(labels == areas.argmax())
+    largest = int(areas.argmax())
+    width = _stroke_width(labels == largest)
     speck = areas < max(_PEN_DOT * width**2, _SPECK * strength.size)
-    speck[areas.argmax()] = False
+    crumbs = np.flatnonzero(~speck & (areas > 0) & (areas < _CRUMB * areas[largest]))
+    boxes = ndimage.find_objects(labels)
+    many = len(crumbs) > _MOST_DOTS
+    speck[[c for c in crumbs if many or _is_far(boxes[c - 1], boxes[largest - 1])]] = True
+    speck[largest] = False
     speck[0] = False
     return np.where(speck[labels], 0, strength)
+
+
+def _is_far(box: tuple[slice, ...], letter: tuple[slice, ...]) -> bool:
+    """Whether a box lies farther from that of a letter than its dots do."""
+    farthest = _DOT_DISTANCE * max(part.stop - part.start for part in letter)
+    return any(
+        max(own.start - part.stop, part.start - own.stop) > farthest
+        for own, part in zip(box, letter, strict=True)
+    )
 
 
 def _stroke_width(ink: _Mask) -> float:

@@ -18,12 +18,26 @@ import numpy as np
 import numpy.typing as npt
 
 from data_formats.image_folder import MOST_OTHERS, MOST_OTHERS_A_PICTURE
-from data_formats.picture import SUFFIXES, Unreadable, read_grey
+from data_formats.picture import (
+    LONGEST_START,
+    SUFFIXES,
+    Unreadable,
+    eight_bits,
+    read_grey,
+    starts_as_picture,
+)
 from data_formats.problems import one_line, shown
 from data_formats.replacing import replacing
 from errors import DataError
 from evaluation.recognition import Likely, ranked
-from image_preparation import is_prepared, on_black, prepared
+from image_preparation import (
+    IMAGE_SIZE,
+    is_like_emnist,
+    is_prepared,
+    on_black,
+    prepared,
+    shrunk,
+)
 
 MOST_BYTES = 2**28  # of one picture
 MOST_PICTURES = 100_000  # of a folder
@@ -63,18 +77,28 @@ def read_picture(path: Path) -> Image:
     Raises:
         DataError: it cannot be read, or shows no ink.
     """
+    return _read(path, _prepared)
+
+
+def read_noisy_picture(path: Path) -> Image:
+    """Make a 28x28 image of a noisy picture of one character, and leave its noise in it.
+
+    Args:
+        path: a picture file of any size and polarity; one of 28x28 keeps its pixels.
+
+    Returns:
+        uint8 (28, 28), ink about 255 on paper about 0.
+
+    Raises:
+        DataError: it cannot be read, or is one flat grey.
+    """
+    return _read(path, _with_noise)
+
+
+def _read(path: Path, made_ready: Callable[[npt.NDArray[Any]], Image]) -> Image:
+    data = _content(path)
     try:
-        if not path.is_file():  # a pipe would block, a device never end
-            raise DataError(f"{shown(path)}: there is no such file; give the path of a picture")
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = one_line(getattr(error, "strerror", None) or str(error))
-        raise DataError(f"{shown(path)}: cannot be read: {reason}") from error
-    if len(data) > MOST_BYTES:
-        raise DataError(f"{shown(path)}: has more than {MOST_BYTES:,} bytes, too many")
-    try:
-        image = _prepared(read_grey(data))
+        image = made_ready(read_grey(data))
     except Unreadable as error:
         raise DataError(f"{shown(path)}: is no picture that can be read: {error}") from error
     if not image.any():
@@ -82,13 +106,48 @@ def read_picture(path: Path) -> Image:
     return image
 
 
+def _content(path: Path) -> bytes:
+    """The bytes of a picture file."""
+    try:
+        if not path.is_file():  # a pipe would block, a device never end
+            raise DataError(f"{shown(path)}: {_no_file(path)}; give the path of a picture")
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = one_line(getattr(error, "strerror", None) or str(error))
+        raise DataError(f"{shown(path)}: cannot be read: {reason}") from error
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{shown(path)}: has more than {MOST_BYTES:,} bytes, too many")
+    return data
+
+
+def _no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder"
+    return "it is a device or a pipe, no file" if path.exists() else "there is no such file"
+
+
 def _prepared(grey: npt.NDArray[Any]) -> Image:
-    """A picture as an image; one that is as MNIST's are stays as it is."""
-    return on_black(grey[np.newaxis])[0] if is_prepared([grey]) else prepared(grey)
+    """A picture as an image; one that is as EMNIST's are stays as it is."""
+    if is_prepared([grey]):
+        image: Image = on_black(grey[np.newaxis])[0]
+        if is_like_emnist(image):
+            return image
+    return prepared(grey)
+
+
+def _with_noise(grey: npt.NDArray[Any]) -> Image:
+    """A noisy picture as an image with its noise."""
+    if grey.shape == (IMAGE_SIZE, IMAGE_SIZE) and np.ptp(grey):
+        image: Image = on_black(eight_bits(grey)[np.newaxis])[0]
+        return image
+    return shrunk(grey)
 
 
 def pictures_below(folder: Path) -> list[Path]:
     """Find the picture files in a folder and in the folders in it, in the order of their names.
+
+    Pictures are files that end in one of `SUFFIXES`, or begin as such files do.
 
     Raises:
         DataError: there are none, or too many.
@@ -97,7 +156,8 @@ def pictures_below(folder: Path) -> list[Path]:
     if not found:
         endings = ", ".join(sorted(SUFFIXES))
         raise DataError(
-            f"{shown(folder)}: there are no pictures in it, files that end in {endings}"
+            f"{shown(folder)}: there are no pictures in it, files that end in {endings}, or "
+            "begin as such files do"
         )
     if len(found) > MOST_PICTURES:
         raise DataError(f"{shown(folder)}: there are more than {MOST_PICTURES:,} pictures in it")
@@ -115,7 +175,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
         others += len(folders)
         for name in sorted(files):
             path = Path(parent, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and path.is_file() and _is_picture(path):
                 yield path
                 pictures += 1
             else:
@@ -127,6 +187,17 @@ def _pictures(folder: Path) -> Iterator[Path]:
                 f"{shown(folder)}: most of it are other files ({others:,} before there are "
                 f"{pictures + 1:,} pictures); give a folder of pictures"
             )
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file is a picture, by its ending or, without a known one, by its first bytes."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            return starts_as_picture(file.read(LONGEST_START))
+    except OSError:
+        return False
 
 
 def expected_class(path: Path, classes: Sequence[str]) -> str | None:
@@ -176,7 +247,8 @@ def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path)
 
     Args:
         readings: of pictures in `folder`.
-        folder: file names are written as they lie in it.
+        folder: file names are written as they lie in it; bytes of theirs that are no
+            UTF-8 as a backslash, x and two digits.
         path: the file; one that is there is replaced.
 
     Raises:
@@ -194,10 +266,15 @@ def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path)
         ]
         likeliest += [""] * (len(places) - len(likeliest))
         name = reading.path.relative_to(folder).as_posix()
-        writer.writerow([name, reading.expected or "", *likeliest, reading.problem])
+        writer.writerow([_written(name), reading.expected or "", *likeliest, reading.problem])
     with replacing(path) as file:
         # The mark at the start lets spreadsheets know that the text is UTF-8.
         file.write(text.getvalue().encode("utf-8-sig", "replace"))
+
+
+def _written(name: str) -> str:
+    """A file's name as text, by which it can be found also where it is not all UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 _COLUMNS = ("read_as", "probability")

@@ -197,6 +197,7 @@ class SessionDenoisers:
 
 
 def _read_picture(path: Path) -> Image:
-    from own_pictures import read_picture  # with what it needs, which other commands do without
+    # with what it needs, which other commands do without
+    from own_pictures import read_noisy_picture
 
-    return read_picture(path)
+    return read_noisy_picture(path)

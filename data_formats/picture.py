@@ -16,14 +16,26 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
 MOST_PIXELS = 50_000_000  # of one picture
 
+LONGEST_START = 12  # bytes that `starts_as_picture` looks at
+
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
-_WITH_SIDES = frozenset({"JPEG", "TIFF", "WEBP"})
+_SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
+_WITH_SIDES = frozenset({"PNG", "JPEG", "TIFF", "WEBP"})
 
 Grey = npt.NDArray[Any]
 
 
 class Unreadable(Exception):
     """Why one picture cannot be read."""
+
+
+def starts_as_picture(start: bytes) -> bool:
+    """Tell whether a file's first bytes, `LONGEST_START` or fewer, are those of a picture."""
+    if start[:4] == b"RIFF":
+        return start[8:12] == b"WEBP"
+    if start[:2] == b"BM":
+        return start[6:10] == bytes(4)
+    return start.startswith(_SIGNATURES)
 
 
 def read_grey(data: bytes) -> Grey:

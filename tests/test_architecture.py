@@ -13,11 +13,12 @@ LEVELS = (
         "errors",
         "text_table",
         "unused_path",
-        "image_preparation",
+        "picture_frame",
         "report_page",
         "process_lock",
         "processor",
     },
+    {"image_preparation"},
     {
         "network_layers",
         "data_formats",

@@ -186,6 +186,92 @@ def test_the_dot_of_an_i_is_no_speck() -> None:
         assert np.count_nonzero(rows[1:] & ~rows[:-1]) == 2  # two pieces, one above the other
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("height", [60, 120, 180])
+def test_the_dot_of_an_i_is_no_speck_however_thin_the_pen(width: int, height: int) -> None:
+    picture = pen("i", width, height=height, place=(60, 20))
+    rows = np.asarray((prepared(picture) > 100).any(axis=1))
+    assert np.count_nonzero(rows[1:] & ~rows[:-1]) == 2
+
+
+@pytest.mark.parametrize("letter", ["H", "T"])
+@pytest.mark.parametrize("width", [3, 5, 11])
+def test_many_specks_larger_than_a_thin_pens_dot_do_not_count(letter: str, width: int) -> None:
+    specked = pen(letter, width).copy()
+    random = np.random.default_rng(0)
+    for top, left in random.integers(0, (222, 297), (12, 2)).tolist():
+        specked[top : top + 3, left : left + 3] = 30
+    assert difference(prepared(specked), prepared(pen(letter, width))) < 3
+
+
+def test_a_speck_far_from_the_letter_does_not_count() -> None:
+    specked = pen("T", 3, place=(20, 40), height=100).copy()
+    specked[200:203, 290:293] = 0
+    assert np.array_equal(prepared(specked), prepared(pen("T", 3, place=(20, 40), height=100)))
+
+
+def framed(picture: np.ndarray, width: int, grey: int) -> np.ndarray:
+    """A picture whose outermost pixels are as grey, so many of them."""
+    framed = np.full_like(picture, grey)
+    inside = (slice(width, -width), slice(width, -width))
+    framed[inside] = picture[inside]
+    return framed
+
+
+@pytest.mark.parametrize("letter", ["H", "L", "l", "("])
+@pytest.mark.parametrize(("width", "grey"), [(1, 0), (2, 0), (6, 0), (3, 120), (9, 40)])
+def test_a_frame_does_not_count_as_ink(letter: str, width: int, grey: int) -> None:
+    plain = prepared(pen(letter, 3))
+    assert difference(prepared(framed(pen(letter, 3), width, grey)), plain) < 1
+    assert difference(prepared(framed(255 - pen(letter, 3), width, 255 - grey)), plain) < 1
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("width", [2, 8, 20])
+def test_a_dark_strip_along_a_side_does_not_count_as_ink(turns: int, width: int) -> None:
+    strip = np.rot90(pen("H", 3), turns).copy()
+    strip[:, -width:] = 20
+    assert difference(prepared(strip), prepared(np.rot90(pen("H", 3), turns))) < 1
+
+
+def test_a_frame_in_a_photograph_does_not_count_as_ink() -> None:
+    photographed = prepared(photograph(framed(pen("H", 5), 6, 0)))
+    assert difference(photographed, prepared(photograph(pen("H", 5)))) < 4
+
+
+def test_a_frame_that_the_letter_touches_does_not_count_as_ink() -> None:
+    touching = pen("H", 5, place=(60, 2))
+    inside = prepared(touching[4:, :])
+    assert difference(prepared(framed(touching, 4, 0)), inside) < 4
+
+
+def straight(letter: str, width: int) -> np.ndarray:
+    """A letter of straight strokes that are so wide, cut out to its edges: uint8 (160, 120)."""
+    picture = np.full((160, 120), 255, np.uint8)
+    middle = slice((120 - width) // 2, (120 + width) // 2)
+    strokes: dict[str, list[tuple[slice, slice]]] = {
+        "L": [(slice(-width, None), slice(None)), (slice(None), slice(width))],
+        "T": [(slice(width), slice(None)), (slice(None), middle)],
+        "F": [
+            (slice(width), slice(None)),
+            (slice(None), slice(width)),
+            (slice(60, 60 + width), slice(80)),
+        ],
+    }
+    for stroke in strokes[letter]:
+        picture[stroke] = 0
+    return picture
+
+
+@pytest.mark.parametrize("letter", ["L", "T", "F"])
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("width", [4, 8, 16])
+def test_straight_strokes_along_the_sides_are_no_frame(letter: str, turns: int, width: int) -> None:
+    cut_out = np.rot90(straight(letter, width), turns)
+    whole = np.pad(cut_out, 60, constant_values=255)
+    assert difference(prepared(cut_out), prepared(whole)) < 1
+
+
 def test_a_letter_cut_out_to_its_edges_is_read() -> None:
     whole = pen("L", 12)
     top, bottom, left, right = box(255 - whole)

@@ -3,12 +3,18 @@
 import contextlib
 import csv
 import io
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw
 
 import own_pictures
@@ -72,7 +78,8 @@ def bad_pictures(folder: Path) -> dict[str, Path]:
         "can be read": folder / "cut.png",
         "no ink is found": folder / "blank.png",
         "there is no such file": folder / "missing.png",
-        "such file": folder,
+        "it is a folder; give the path of a picture": folder,
+        "it is a device or a pipe, no file; give the path of a picture": Path("/dev/zero"),
     }
 
 
@@ -89,6 +96,157 @@ def test_a_file_name_that_no_file_can_have_is_said() -> None:
         own_pictures.read_picture(Path("a\0b.png"))
 
 
+@pytest.mark.parametrize("ending", ["png", "jpg", "tiff", "webp"])
+def test_a_picture_is_stood_up_as_its_file_says(tmp_path: Path, ending: str) -> None:
+    with Image.open(drawn(tmp_path / "upright.png")) as picture:
+        lying = picture.transpose(Image.Transpose.ROTATE_90)
+    turned = Image.Exif()
+    turned[0x112] = 6  # to be turned by a quarter clockwise
+    lying.save(tmp_path / f"lying.{ending}", exif=turned)
+    rows, columns = np.nonzero(own_pictures.read_picture(tmp_path / f"lying.{ending}") > 127)
+    assert np.ptp(rows) > 3 * np.ptp(columns)
+
+
+def saved(grey: npt.NDArray[Any], path: Path) -> Path:
+    Image.fromarray(grey).save(path)
+    return path
+
+
+def small(width: int, height: int, stroke: int = 3) -> npt.NDArray[np.uint8]:
+    """An upright cross of such strokes in the middle of a picture of 28x28, light on black."""
+    picture = np.zeros((28, 28), np.uint8)
+    top, left = (28 - height) // 2, (28 - width) // 2
+    middle = 14 - stroke // 2
+    picture[middle : middle + stroke, left : left + width] = 255
+    picture[top : top + height, middle : middle + stroke] = 255
+    return picture
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+@pytest.mark.parametrize(
+    "image", [small(14, 20), small(28, 28)], ids=["like EMNIST's", "as large as fonts and clothes"]
+)
+def test_a_small_picture_as_data_sets_have_them_stays_as_it_is(
+    tmp_path: Path, image: npt.NDArray[np.uint8], paper: int
+) -> None:
+    path = saved(np.abs(paper - image.astype(int)).astype(np.uint8), tmp_path / "one.png")
+    assert np.array_equal(own_pictures.read_picture(path), image)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [small(8, 10), small(14, 20, stroke=1), np.roll(small(14, 18), (-5, 7), (0, 1))],
+    ids=["small", "thin", "off centre"],
+)
+def test_a_small_picture_unlike_emnists_is_made_like_them(
+    tmp_path: Path, picture: npt.NDArray[np.uint8]
+) -> None:
+    image = own_pictures.read_picture(saved(255 - picture, tmp_path / "one.png"))
+    rows, columns = (np.flatnonzero((image > 127).any(axis=axis)) for axis in (1, 0))
+    assert 20 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 24
+    assert abs(rows.mean() - 13.5) <= 1 and abs(columns.mean() - 13.5) <= 1
+
+
+# ------------------------------------------------------------------------- noisy pictures
+
+
+def grainy(path: Path, noise: float, paper: int = 255, ink: int = 0) -> Path:
+    """The picture of `drawn` with grain of such a standard deviation, where ink is 1 from paper."""
+    with Image.open(drawn(path, paper, ink)) as picture:
+        grey = np.asarray(picture, np.float64)
+    grain = np.random.default_rng(3).normal(0, noise * abs(paper - ink), grey.shape)
+    return saved((grey + grain).clip(0, 255).astype(np.uint8), path)
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (0, 255), (200, 90)])
+@pytest.mark.parametrize("noise", [0.3, 0.6])
+def test_a_noisy_picture_is_cut_out_and_keeps_its_noise(
+    tmp_path: Path, noise: float, paper: int, ink: int
+) -> None:
+    image = own_pictures.read_noisy_picture(grainy(tmp_path / "one.png", noise, paper, ink))
+    off_stroke = np.hstack([image[:, :10], image[:, 18:]])
+    stroke = image[5:23, 13:15]
+    assert stroke.mean() > 200 and off_stroke.mean() < 60
+    assert np.count_nonzero((off_stroke > 3) & (off_stroke < 200)) > off_stroke.size / 10
+
+
+def test_the_louder_the_noise_the_more_of_it_is_kept(tmp_path: Path) -> None:
+    paths = [grainy(tmp_path / f"{noise}.png", noise) for noise in (0.0, 0.3, 0.6, 1.0)]
+    kept = [own_pictures.read_noisy_picture(path)[:, :9].std() for path in paths]
+    assert kept[0] < 1 and kept == sorted(kept) and kept[-1] > 10
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+def test_a_small_noisy_picture_keeps_its_pixels(tmp_path: Path, paper: int) -> None:
+    noise = np.random.default_rng(4).normal(0, 100, (28, 28))
+    image = (small(14, 20) + noise).clip(0, 255).astype(np.uint8)
+    path = saved(np.abs(paper - image.astype(int)).astype(np.uint8), tmp_path / "one.png")
+    assert np.array_equal(own_pictures.read_noisy_picture(path), image)
+
+
+def test_a_noisy_picture_that_is_blank_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no ink is found"):
+        own_pictures.read_noisy_picture(saved(np.full((60, 40), 200, np.uint8), tmp_path / "b.png"))
+
+
+# ------------------------------------------------------------------------- any picture at all
+
+READERS = st.sampled_from([own_pictures.read_picture, own_pictures.read_noisy_picture])
+Reader = Callable[[Path], npt.NDArray[np.uint8]]
+each_example_has_its_file = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def image_or_reason(read: Reader, path: Path) -> None:
+    """An image with ink comes of a picture, or one line that names it."""
+    try:
+        image = read(path)
+    except DataError as error:
+        assert str(error).startswith(f"{path}: ") and str(error).isprintable()
+    else:
+        assert image.shape == (28, 28) and image.dtype == np.uint8 and image.any()
+
+
+def damaged(content: bytes, place: int, bytes_there: bytes, length: int) -> bytes:
+    """A file's content with other bytes at a place, and only its start, or all of it."""
+    place %= len(content)
+    changed = content[:place] + bytes_there + content[place + len(bytes_there) :]
+    return changed[: length or None]
+
+
+@given(READERS, st.sampled_from(("", "png", "jpg", "bmp", "gif", "tiff", "webp")), st.data())
+@each_example_has_its_file
+def test_any_bytes_are_a_picture_or_said_to_be_none(
+    tmp_path: Path, read: Reader, ending: str, data: st.DataObject
+) -> None:
+    path = tmp_path / f"one.{ending or 'png'}"
+    content = data.draw(st.binary(max_size=300))
+    if ending:
+        drawn(path)
+        whole = path.read_bytes()
+        place, length = (data.draw(st.integers(0, len(whole) - 1)) for _ in range(2))
+        content = damaged(whole, place, content[:9], length)
+    path.write_bytes(content)
+    image_or_reason(read, path)
+
+
+SHAPES = arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=60)
+GREYS = (
+    arrays.arrays(np.uint8, SHAPES | st.just((28, 28)))
+    | arrays.arrays(np.uint16, SHAPES)
+    | arrays.arrays(np.float32, SHAPES, elements=st.floats(width=32))
+)
+
+
+@given(READERS, GREYS)
+@each_example_has_its_file
+def test_any_greys_are_a_picture_or_said_to_show_none(
+    tmp_path: Path, read: Reader, grey: npt.NDArray[Any]
+) -> None:
+    image_or_reason(read, saved(grey, tmp_path / "one.tiff"))
+
+
 # ------------------------------------------------------------------------- folders
 
 
@@ -99,6 +257,14 @@ def test_pictures_are_found_in_a_folder_and_those_in_it(tmp_path: Path) -> None:
     (tmp_path / "p" / "notes.txt").write_text("no picture")
     (tmp_path / "p" / "folder.png").mkdir()
     assert own_pictures.pictures_below(tmp_path / "p") == wanted
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "gif", "tiff", "webp"])
+def test_a_picture_without_an_ending_is_found_by_its_content(tmp_path: Path, ending: str) -> None:
+    drawn(tmp_path / "p" / f"one.{ending}").rename(tmp_path / "p" / "one")
+    (tmp_path / "p" / "notes").write_text("no picture")
+    (tmp_path / "p" / "empty").touch()
+    assert own_pictures.pictures_below(tmp_path / "p") == [tmp_path / "p" / "one"]
 
 
 def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
@@ -164,6 +330,16 @@ def test_readings_are_written_as_a_table(tmp_path: Path) -> None:
         "problem": "",
     }
     assert rows[3]["read_as"] == "" and rows[3]["problem"].startswith("there is no such file")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_written_so_that_its_file_is_found(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.png"))
+    drawn(tmp_path / "good.png").rename(path)
+    readings = own_pictures.read_all([path], CLASSES, always_b)
+    own_pictures.write_readings(readings, tmp_path, tmp_path / "t.csv")
+    (row,) = rows_of(tmp_path / "t.csv")
+    assert row["file"] == r"bad\xff.png"  # which shells read, too: $'bad\xff.png'
 
 
 def test_with_two_classes_there_is_no_third(tmp_path: Path) -> None:
