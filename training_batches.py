@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 import augmentation
-import pen_strokes
 from training_parameters import TrainingParameters
 
 Tensor: TypeAlias = Any  # TensorFlow ships no types that checkers can use
@@ -125,7 +124,7 @@ def augmented_batches(
     Args:
         tensors: of `tensors_of`.
         rows: integers (T,), what is learnt from.
-        parameters: batch size, thin pen, augmentation, mixup, cutmix and label smoothing.
+        parameters: batch size, augmentation, mixup, cutmix and label smoothing.
         class_weights: floats (C,), weights of the images of each class, or None for none.
         class_count: C.
         seed: order and distortions; both differ from epoch to epoch.
@@ -133,13 +132,10 @@ def augmented_batches(
     images, labels = tensors
     weights = None if class_weights is None else tf.constant(class_weights.astype(np.float32))
     smoothing = parameters.label_smoothing or 0.0
-    take = _as_they_are(images)
-    if parameters.thin_pen is not None:
-        take = _some_with_thin_pen(images, rows, parameters.thin_pen)
 
     def prepare(chosen: Tensor, seeds: Tensor) -> tuple[Tensor, ...]:
-        batch = take(chosen, seeds + 20)
-        targets = tf.one_hot(tf.gather(labels, chosen), class_count)
+        batch, batch_labels = tf.gather(images, chosen), tf.gather(labels, chosen)
+        targets = tf.one_hot(batch_labels, class_count)
         if parameters.augmentation is not None:
             batch = augmentation.distort(batch, parameters.augmentation, seeds)
         if parameters.mixup is not None:
@@ -158,28 +154,6 @@ def augmented_batches(
         order = _batches_of_rows(rows, parameters.train_batch_size, seed)
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     return _quietly(tf.data.Dataset.zip(order, seeds).map(prepare))
-
-
-def _as_they_are(images: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """Takes rows of images, whatever the seed."""
-    return lambda chosen, seed: tf.gather(images, chosen)
-
-
-def _some_with_thin_pen(
-    images: Tensor, rows: npt.NDArray[np.integer], share: float
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Takes rows of images, a share of them drawn anew, which ones anew with each seed."""
-    drawn = tf.constant(pen_strokes.drawn_with_thin_pen(images.numpy()[rows]))
-    place_of_row = np.zeros(len(images), np.int32)
-    place_of_row[rows] = np.arange(len(rows))
-    places = tf.constant(place_of_row)
-
-    def take(chosen: Tensor, seed: Tensor) -> Tensor:
-        thin = tf.random.stateless_uniform(tf.shape(chosen), seed) < share
-        redrawn = tf.gather(drawn, tf.gather(places, chosen))
-        return tf.where(thin[:, None, None], redrawn, tf.gather(images, chosen))
-
-    return take
 
 
 def class_shares(labels: npt.NDArray[np.integer], class_count: int) -> npt.NDArray[np.floating]:

@@ -82,8 +82,6 @@ class TrainingParameters:
         mixup: images are blended by shares from Beta(mixup, mixup) (Zhang 2018).
         cutmix: a rectangle of another image is put in, its share from Beta(cutmix, cutmix)
             (Yun 2019).
-        thin_pen: share of the training images that are shown as if drawn anew with a thin pen, as
-            pictures of one's own come (`pen_strokes`).
         augmentation: distortions of the training images.
         class_weighting: 'balanced' weighs each class's loss by one over its share of the training
             images; 'prior' adds the logarithm of that share while training (Menon 2021);
@@ -111,7 +109,6 @@ class TrainingParameters:
     moving_average: float | None = None
     mixup: float | None = None
     cutmix: float | None = None
-    thin_pen: float | None = None
     augmentation: Augmentation | None = None
     class_weighting: str | None = None
     test_time_shifts: int | None = None
@@ -127,7 +124,6 @@ class TrainingParameters:
                 self.moving_average is not None,
                 self.mixup is not None,
                 self.cutmix is not None,
-                self.thin_pen is not None,
                 self.augmentation is not None,
                 self.class_weighting is not None,
                 self.distillation is not None,
@@ -195,7 +191,6 @@ TRAINING_CHECKS: Mapping[str, Check] = {
     "moving_average": number_between(0, 1, including_low=True),
     "mixup": number_between(0, 10, including_low=False),
     "cutmix": number_between(0, 10, including_low=False),
-    "thin_pen": number_between(0, 1, including_low=False),
     "augmentation": nested(Augmentation, AUGMENTATION_CHECKS),
     "class_weighting": one_of(CLASS_WEIGHTINGS),
     "test_time_shifts": whole_number(1, 3),

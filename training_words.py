@@ -126,7 +126,6 @@ _WORDS: Mapping[str, Callable[[Any], Words]] = {
     "moving_average": _named("moving average"),
     "mixup": _named("mixup"),
     "cutmix": _named("cutmix"),
-    "thin_pen": _named("thin pen"),
     "augmentation": _distortions,
     "class_weighting": _named("class weighting"),
     "test_time_shifts": _named("test-time shifts"),

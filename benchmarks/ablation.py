@@ -58,7 +58,6 @@ CHANGED_PARAMETERS: dict[str, Parameters] = {
         "weight_decay": 0.05,
     },
     "mixup 0.2": {"mixup": 0.2},
-    "thin pen 0.3": {"thin_pen": 0.3},
     "cutmix 1": {"cutmix": 1.0},
     "no calibration": {"calibration": None},
     "float32": {"precision": None},

@@ -25,7 +25,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.recording import record  # noqa: E402
-from pen_strokes import thinned  # noqa: E402
 
 WIDTH, HEIGHT = 300, 225
 PENS = (2, 4, 7, 11)  # widths in pixels
@@ -35,6 +34,40 @@ ENLARGED = 8
 BLUR = 5.0  # standard deviation in enlarged pixels, against whiskers of the thinned lines
 
 Mask = npt.NDArray[np.bool_]
+
+
+def thinned(ink: Mask) -> Mask:
+    """Lines of one pixel in the middle of strokes, (H, W); Zhang and Suen 1984."""
+    ink = np.pad(ink, 1)
+    removing = True
+    while removing:
+        removing = False
+        for first in (True, False):
+            north, east = np.roll(ink, 1, 0), np.roll(ink, -1, 1)
+            south, west = np.roll(ink, -1, 0), np.roll(ink, 1, 1)
+            ring = np.stack(
+                [
+                    north,
+                    np.roll(north, -1, 1),
+                    east,
+                    np.roll(south, -1, 1),
+                    south,
+                    np.roll(south, 1, 1),
+                    west,
+                    np.roll(north, 1, 1),
+                ]
+            )
+            neighbours = ring.sum(axis=0)
+            crossings = (~ring & np.roll(ring, -1, axis=0)).sum(axis=0)
+            corners = (
+                ~(north & east & south) & ~(east & south & west)
+                if first
+                else ~(north & east & west) & ~(north & south & west)
+            )
+            removed = ink & (neighbours >= 2) & (neighbours <= 6) & (crossings == 1) & corners
+            removing |= bool(removed.any())
+            ink = ink & ~removed
+    return ink[1:-1, 1:-1]
 
 
 def drawn(image: npt.NDArray[np.uint8], pen: float, random: np.random.Generator) -> Any:

@@ -27,7 +27,6 @@ LEVELS = (
         "checked_folder",
         "downloads",
         "denoising",
-        "pen_strokes",
     },
     {"training_parameters", "variant_file", "keras_layers", "image_groups", "network_folder"},
     {"hyperparameters", "data_parser", "augmentation", "calibration", "learner", "optimizers"},

@@ -13,7 +13,6 @@ import pytest
 import tensorflow as tf
 
 import training_batches
-from pen_strokes import drawn_with_thin_pen
 from training_parameters import Augmentation, Distillation, TrainingParameters
 
 Array = npt.NDArray[Any]
@@ -68,7 +67,6 @@ LEARNING_FROM_TARGETS = [
     {"label_smoothing": 0.1},
     {"moving_average": 0.9},
     {"augmentation": BEND},
-    {"thin_pen": 0.5},
     {"class_weighting": "prior"},
     {"class_weighting": "balanced"},
     {"distillation": Distillation("abcd")},
@@ -152,50 +150,6 @@ def test_batches_of_one_image_and_of_all_are_made(size: int, last: int, mixing: 
     images, targets, weights = joined(made)
     assert images.max() <= 70 and np.allclose(targets.sum(axis=1), 1, atol=1e-6)
     assert weights.shape == (45,) and np.isfinite(weights).all()
-
-
-# ------------------------------------------------------------------------- thin pen
-
-
-def thick_strokes() -> tuple[Array, Array, Any]:
-    """Images with a thick bar, which is a place lower in each; labels; rows, 300 and 20."""
-    images = np.zeros((320, 28, 28), np.uint8)
-    for number, image in enumerate(images):
-        image[4 + number % 18 : 10 + number % 18, 3 + number // 40 : 25] = 255
-    labels = np.arange(320) % CLASSES
-    rows = np.random.default_rng(3).permutation(320)
-    return images, labels, (rows[:300], rows[300:])
-
-
-def with_thin_pen(share: float, seed: int = 1) -> list[Array]:
-    """Images and targets of two epochs in the order of a batch."""
-    images, labels, rows = thick_strokes()
-    parameters = dataclasses.replace(PLAIN, thin_pen=share)
-    training, _ = training_batches.batches_for(images, labels, rows, parameters, CLASSES, seed)
-    return [*joined(epoch(training)), *joined(epoch(training))]
-
-
-def test_a_thin_pen_draws_every_training_image_anew_and_leaves_its_label() -> None:
-    images, labels, (training, _) = thick_strokes()
-    drawn = drawn_with_thin_pen(images[training])
-    label_of = {
-        image.tobytes(): label for image, label in zip(drawn, labels[training], strict=True)
-    }
-    assert not np.array_equal(drawn, images[training]) and len(label_of) > 100
-    found, targets, *_ = with_thin_pen(1.0)
-    assert sorted(image.tobytes() for image in found) == sorted(d.tobytes() for d in drawn)
-    assert [label_of[image.tobytes()] for image in found] == targets.argmax(axis=1).tolist()
-
-
-def test_a_thin_pen_draws_its_share_and_others_in_each_epoch() -> None:
-    images, _, (training, _) = thick_strokes()
-    as_they_are = {image.tobytes() for image in images[training]}
-    drawn = {image.tobytes() for image in drawn_with_thin_pen(images[training])}
-    first, _, second, _ = with_thin_pen(0.3)
-    thin = [[image.tobytes() in drawn for image in found] for found in (first, second)]
-    assert all(image.tobytes() in as_they_are | drawn for image in first)
-    assert np.mean(thin) == pytest.approx(0.3, abs=0.06)
-    assert thin[0] != thin[1]
 
 
 # ------------------------------------------------------------------------- validation

@@ -35,7 +35,6 @@ OTHERS: dict[str, Any] = {
     "moving_average": 0.999,
     "mixup": 0.2,
     "cutmix": 1.0,
-    "thin_pen": 0.5,
     "augmentation": Augmentation(rotation=10, shift=2),
     "class_weighting": "prior",
     "test_time_shifts": 1,
@@ -54,7 +53,7 @@ def test_everything_that_changes_a_result_is_told_in_a_few_words() -> None:
     assert training_summary(DENSE, TrainingParameters(**OTHERS)) == (
         "adam, batch 32, 2 epochs, rate 0.1, patience 3, momentum 0.9, one cycle, warm-up 0.5, "
         "weight decay 0.0005, label smoothing 0.1, moving average 0.999, mixup 0.2, cutmix 1, "
-        "thin pen 0.5, rotation 10, shift 2, class weighting prior, test-time shifts 1, "
+        "rotation 10, shift 2, class weighting prior, test-time shifts 1, "
         "calibration, teacher 3f9a12cd, teacher's weight 0.8, temperature 2, bfloat16"
     )
 

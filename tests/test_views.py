@@ -79,7 +79,7 @@ def test_in_results_of_long_trainings_what_differs_stands_below_the_rows(
     trained: ModelCollection,
 ) -> None:
     (entry,) = many_entries(trained, 1, alike=True).entries
-    keys: list[dict[str, Any]] = [{"momentum": 0.9, "mixup": 0.2}, {}, {"thin_pen": 0.5}]
+    keys: list[dict[str, Any]] = [{"momentum": 0.9, "mixup": 0.2}, {}, {"cutmix": 0.5}]
     trained.entries[:] = [
         dataclasses.replace(
             entry,
@@ -90,7 +90,7 @@ def test_in_results_of_long_trainings_what_differs_stands_below_the_rows(
     table = printed(views.results_table(trained, range(3)), 72)
     assert [line.strip() for line in table.splitlines()[4:] if "%" not in line] == [
         "momentum 0.9, mixup 0.2",
-        "thin pen 0.5",
+        "cutmix 0.5",
     ]
 
 
