@@ -18,7 +18,7 @@ types: $(VENV)/.installed-checks
 	$(BIN)/mypy .
 
 test: $(VENV)/.installed-checks
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 $(VENV)/.installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)

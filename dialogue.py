@@ -110,7 +110,9 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 def sentence(message: str) -> str:
-    """A message with a capital where it begins with a word, and as it is where it names a path."""
-    if message.split(" ", 1)[0] in FIRST_WORDS:
-        return message[0].upper() + message[1:]
-    return message
+    """A message, each line of which has a capital where it begins with a word and not a path."""
+    return "\n".join(_with_capital(line) for line in message.split("\n"))
+
+
+def _with_capital(line: str) -> str:
+    return line[0].upper() + line[1:] if line.split(" ", 1)[0] in FIRST_WORDS else line

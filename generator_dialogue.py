@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from trainer_predictor import TrainerPredictor
 
 MOST_DRAWINGS = 100_000
-LONGEST_REASON = 200
 
 
 def ask_for_generator(asker: Asker, names: Sequence[str]) -> str:
@@ -77,8 +76,7 @@ class _OnCluster:
 
     def failed(self, character: str, reason: str) -> None:
         self._view.end(repr(character))
-        shown = "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
-        say(f"{character!r} could not be trained: {shown}")
+        say(f"{character!r} could not be trained: {views.reason_in_short(reason)}")
 
     def stopped(self, characters: Sequence[str]) -> None:
         for character in characters:

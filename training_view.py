@@ -15,7 +15,6 @@ from terminal import keys_unseen
 from training_words import training_summary
 
 SHORTEST_BAR, LONGEST_BAR = 4, 24
-LONGEST_REASON = 200
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +70,7 @@ class _Announcements:
 
     def variant_failed(self, number: int, reason: str) -> None:
         self._under_way.discard(number)
-        shown = "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
+        shown = views.reason_in_short(reason)
         self._console.print(f"Variant {number} could not be trained: {shown}")
 
     def stopped(self) -> None:

@@ -35,6 +35,12 @@ NESTED = "  "  # before layers that lie in another layer
 IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
 TEST_ROWS = {"file": "its own test rows", "group": "a test split of it, of groups of its own"}
 ORIGINS_SHOWN = 5
+LONGEST_REASON = 200
+
+
+def reason_in_short(reason: str) -> str:
+    """Why something went wrong, as far as it can be shown in a line or two."""
+    return "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
 
 
 def picture(image: npt.NDArray[np.uint8], colours: bool) -> str:

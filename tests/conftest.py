@@ -22,13 +22,6 @@ from training_parameters import TrainingParameters
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one process; so do those of Ray, which look at all its processes."""
-    for item in items:
-        cluster = item.path.stem.startswith("test_ray_")
-        item.add_marker(pytest.mark.xdist_group("cluster" if cluster else item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data: HANDWRITING_DATA, or `shared/data` beside the repository."""

@@ -39,6 +39,7 @@ from menu import HELP, Menu
 from terminal import PipeAsker
 from tests.conditional import KIND, READING, Labels, many
 from tests.stored import by_character
+from tests.tiny_generators import TINY
 from trained_generators import MINIMUM_IMAGES
 from trainer_predictor import TrainerPredictor
 from user_state import state_folder
@@ -52,17 +53,6 @@ CHARACTERS = "Characters, such as ABC [all]:"
 TEXT = "Characters, or a line of text [all characters]:"
 COUNT = "How many of each; 0 writes the text as a line [10]:"
 FILE = "File, .png for a picture, .mat or .npz for a data set:"
-TINY = GanSettings(
-    network="mlp",
-    generator_widths=(8,),
-    discriminator_widths=(8,),
-    latent_size=4,
-    loss="hinge",
-    steps=50,
-    batch_size=4,
-    generator_learning_rate=0.01,
-    discriminator_learning_rate=0.01,
-)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from terminal import PipeAsker
 from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
 from tests.conditional import KIND, READING
 from tests.stored import by_character
+from tests.tiny_generators import TINY
 from trained_generators import MINIMUM_IMAGES, TrainedGenerators
 from trainer_predictor import TrainerPredictor
 from training_crew import Died, Failed, Refused, Started, Stopped
@@ -36,19 +37,8 @@ on_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="the cluster's processes are found in /proc"
 )
 SEED = 3
-QUICK = GanSettings(
-    network="mlp",
-    generator_widths=(8,),
-    discriminator_widths=(8,),
-    latent_size=4,
-    loss="hinge",
-    steps=50,
-    batch_size=4,
-    generator_learning_rate=0.01,
-    discriminator_learning_rate=0.01,
-)
-LONG = replace(QUICK, steps=10_000)  # long enough for reports
-ENDLESS = replace(QUICK, steps=10**7)
+LONG = replace(TINY, steps=10_000)  # long enough for reports
+ENDLESS = replace(TINY, steps=10**7)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +66,7 @@ def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setitem(dialogue.DEFAULT_SETTINGS, "GAN settings", here / "gan.txt")
-    write_settings(here / "gan.txt", QUICK)
+    write_settings(here / "gan.txt", TINY)
 
 
 def write_settings(path: Path, settings: GanSettings) -> Path:
@@ -177,11 +167,11 @@ for kind in ("keras", "keras_adversarial"):
         generators.train(kind, index, settings, show=lambda told: None, should_stop=lambda: False)
 made = None
 """
-    made_by_one_thread(tmp_path, script, (letters, QUICK, SEED, str(tmp_path / "local")))
+    made_by_one_thread(tmp_path, script, (letters, TINY, SEED, str(tmp_path / "local")))
     for kind in ("keras", "keras_adversarial"):
         observer = Watching()
         trained = TrainedGenerators(letters, root, SEED)
-        train(trained, cluster.address, QUICK, observer, range(3), kind=kind)
+        train(trained, cluster.address, TINY, observer, range(3), kind=kind)
         assert sorted(observer.of("started")) == sorted(observer.of("finished")) == list("ABC")
         kept, local = by_character(root / kind, kind), by_character(tmp_path / "local" / kind, kind)
         assert set(kept) == set(local) == set("ABC")
@@ -227,7 +217,7 @@ def test_ctrl_c_ends_the_trainings_and_keeps_what_is_finished(
 ) -> None:
     trained = TrainedGenerators(letters, root, SEED)
     lessons = ray_generators.Lesson
-    endless_but_a = {"A": QUICK}
+    endless_but_a = {"A": TINY}
 
     def lesson(kind: str, character: str, images: Any, settings: Any, seed: int) -> Any:
         return lessons(kind, character, images, endless_but_a.get(character, ENDLESS), seed)
@@ -241,7 +231,7 @@ def test_ctrl_c_ends_the_trainings_and_keeps_what_is_finished(
     train(
         trained,
         cluster.address,
-        QUICK,
+        TINY,
         observer,
         range(3),
         one_is_finished_and_another_under_way,
@@ -280,7 +270,7 @@ def test_weights_that_grow_without_bound_are_said_and_the_others_are_kept(
     monkeypatch.setattr(ray_generators, "Lesson", lesson)
     observer = Watching()
     with pytest.raises(UserError, match=r"no generator of 'A', since .* grew without bound"):
-        train(TrainedGenerators(letters, root, SEED), cluster.address, QUICK, observer)
+        train(TrainedGenerators(letters, root, SEED), cluster.address, TINY, observer)
     assert observer.of("failed") == "A"
     assert "".join(by_character(root / "keras", "keras")) == "B"
 
@@ -341,7 +331,7 @@ class ScriptedTasks:
 
 
 def done(number: int) -> TaskEvent:
-    weights = np.full(weight_count(QUICK), 0.25, np.float16)
+    weights = np.full(weight_count(TINY), 0.25, np.float16)
     previews = np.zeros((1, 16, 28, 28), np.uint8)
     return Returned(number, TrainedGan(weights, 50, 1.0, np.ones((1, 3)), previews, (50,)))
 
@@ -362,7 +352,7 @@ def test_a_generator_that_dies_thrice_is_given_up_and_the_others_go_on(
     monkeypatch.setattr(scripted, "ends", {0: [dead, dead, dead], 1: [dead, dead, done], 2: [done]})
     observer = Watching()
     with pytest.raises(UserError) as caught:
-        train(TrainedGenerators(letters, root, SEED), "", QUICK, observer, range(3))
+        train(TrainedGenerators(letters, root, SEED), "", TINY, observer, range(3))
     assert str(caught.value) == (
         "no generator of 'A', since its training was begun 3 times, and each was broken off; the "
         "last one ended with its process"
@@ -380,7 +370,7 @@ def test_what_cannot_be_trained_is_named_by_its_reason(
 
     monkeypatch.setattr(scripted, "ends", {0: [refused], 1: [done], 2: [refused]})
     with pytest.raises(UserError, match=r"^no generator of 'A', 'C', since a node lacks Tensor"):
-        train(TrainedGenerators(letters, root, SEED), "", QUICK, Watching(), range(3))
+        train(TrainedGenerators(letters, root, SEED), "", TINY, Watching(), range(3))
     assert "".join(by_character(root / "keras", "keras")) == "B"
 
 
@@ -392,7 +382,7 @@ def test_a_defect_is_raised_with_its_traceback_when_the_others_are_trained(
 
     monkeypatch.setattr(scripted, "ends", {0: [broken], 1: [done]})
     with pytest.raises(TrainingDefect, match="the generator of 'A': ValueError: no") as caught:
-        train(TrainedGenerators(letters, root, SEED), "", QUICK, Watching())
+        train(TrainedGenerators(letters, root, SEED), "", TINY, Watching())
     assert "Traceback: somewhere" in caught.value.__notes__[0]
     assert "".join(by_character(root / "keras", "keras")) == "B"
 
@@ -402,7 +392,7 @@ def test_what_is_cancelled_from_outside_ends_the_training(
 ) -> None:
     monkeypatch.setattr(scripted, "ends", {0: [done], 1: [Stopped], 2: [done]})
     observer = Watching()
-    train(TrainedGenerators(letters, root, SEED), "", QUICK, observer, range(3))
+    train(TrainedGenerators(letters, root, SEED), "", TINY, observer, range(3))
     assert observer.of("finished") == "A" and observer.of("stopped") == "BC"
 
 
@@ -414,7 +404,7 @@ def test_what_cannot_be_kept_stays_in_memory_and_the_others_go_on(
     observer = Watching()
     generators = TrainedGenerators(letters, root, SEED)
     with pytest.raises(CollectionError, match="in memory until the program ends"):
-        train(generators, "", QUICK, observer)
+        train(generators, "", TINY, observer)
     assert observer.of("finished but not kept") == "AB"
     assert sorted(generators.of("keras")) == ["A", "B"]
 
