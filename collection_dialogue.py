@@ -61,8 +61,9 @@ class CollectionDialogue:
         from cnn_model import TrainingStopped
 
         console = make_console()
-        classes = len(self._session.data_set.classes)
-        with stop_on_interrupt() as stop, make_training_view(console, classes) as view:
+        data_set = self._session.data_set
+        showing = make_training_view(console, len(data_set.classes), data_set.fingerprint)
+        with stop_on_interrupt() as stop, showing as view:
             try:
                 self._session.train(
                     hyperparameter_file,

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeGuard
 
 import keras
 
+import fused_normalization
 from network_layers import (
     INCREASING_ACTIVATIONS,
     Activation,
@@ -92,7 +93,7 @@ def _normalized_and_activated(
     if layer.normalization is None:
         return _with_kernel(layer, layer.activation, use_bias=True)(values)
     values = _with_kernel(layer, "linear", use_bias=False)(values)
-    values = keras.layers.BatchNormalization(momentum=NORMALIZATION_MOMENTUM)(values)
+    values = fused_normalization.BatchNormalization(momentum=NORMALIZATION_MOMENTUM)(values)
     return _activated(values, layer.activation)
 
 

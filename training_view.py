@@ -33,16 +33,23 @@ class TrainingView(TrainingObserver, Protocol):
 class _Announcements:
     """What is said in both: which variant begins, and what came of it."""
 
-    def __init__(self, console: Console, class_count: int) -> None:
+    def __init__(self, console: Console, class_count: int, fingerprint: str) -> None:
         self._console = console
         self._class_count = class_count
+        self._fingerprint = fingerprint
         self._under_way: set[int] = set()
         self._side_by_side = False  # whether several variants have been under way at once
 
     def variant_skipped(self, number: int, entry: Entry) -> None:
+        there = f"Variant {number} is in the collection already"
+        accuracy = f"validation accuracy {entry.validation.accuracy:.2%}"
+        if entry.data.fingerprint == self._fingerprint:
+            self._console.print(f"{there}: {accuracy}")
+            return
         self._console.print(
-            f"Variant {number} is in the collection already: "
-            f"validation accuracy {entry.validation.accuracy:.2%}"
+            f"{there}, but trained on other images ({entry.data.name}, seed {entry.data.seed}): "
+            f"{accuracy}. To train it on the open ones, let Train train again",
+            soft_wrap=not self._console.is_terminal,  # one line in a pipe, however long
         )
 
     def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
@@ -83,9 +90,9 @@ class _Announcements:
 class LinesView(_Announcements):
     """One line an epoch."""
 
-    def __init__(self, console: Console, class_count: int) -> None:
-        """Print on `console`."""
-        super().__init__(console, class_count)
+    def __init__(self, console: Console, class_count: int, fingerprint: str) -> None:
+        """Print on `console`; `fingerprint` is that of the open data."""
+        super().__init__(console, class_count, fingerprint)
         self._shown: dict[int, int] = {}
 
     def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
@@ -115,10 +122,15 @@ class BarView(_Announcements):
     """A bar for each variant that is under way, which moves with every few batches."""
 
     def __init__(
-        self, console: Console, class_count: int, bars: Progress, column: BarColumn
+        self,
+        console: Console,
+        class_count: int,
+        fingerprint: str,
+        bars: Progress,
+        column: BarColumn,
     ) -> None:
         """Print on `console`, below which `bars` are live; `column` is the part that moves."""
-        super().__init__(console, class_count)
+        super().__init__(console, class_count, fingerprint)
         self._bars = bars
         self._column = column
         self._bar_of: dict[int, TaskID] = {}
@@ -197,18 +209,21 @@ def progress_line(progress: TrainingProgress, variant: int | None = None) -> str
 
 
 @contextlib.contextmanager
-def make_training_view(console: Console, class_count: int) -> Iterator[TrainingView]:
+def make_training_view(
+    console: Console, class_count: int, fingerprint: str
+) -> Iterator[TrainingView]:
     """A view that fits the console: bars at a terminal, lines in a pipe.
 
     Args:
         console: where it is shown.
         class_count: number of classes, for the layer table.
+        fingerprint: of the open data; entries that were trained on others are said to be.
 
     Yields:
         The view; when it is left, nothing moves any more.
     """
     if not console.is_terminal or console.is_dumb_terminal:
-        yield LinesView(console, class_count)
+        yield LinesView(console, class_count, fingerprint)
         return
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
@@ -216,4 +231,4 @@ def make_training_view(console: Console, class_count: int) -> Iterator[TrainingV
     column = BarColumn(bar_width=LONGEST_BAR)
     words = TextColumn("{task.description}", markup=False, table_column=Column())
     with keys_unseen(), Progress(column, words, console=console, transient=True) as bars:
-        yield BarView(console, class_count, bars, column)
+        yield BarView(console, class_count, fingerprint, bars, column)

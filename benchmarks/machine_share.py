@@ -20,13 +20,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import champions  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
+
+if TYPE_CHECKING:
+    from training_parameters import TrainingParameters
 
 NETWORKS = ("variant 2", "variant 7", "variant 10", "small", "best")
 PEAK_SIZE, PEAK_TRIES = 2048, 20
@@ -73,6 +76,38 @@ def _settings(name: str) -> tuple[champions.Layers, dict[str, Any]]:
     return champions.champion_layers(variant), parameters
 
 
+def prepared(dataset: Path, name: str, epochs: int) -> tuple[Any, Any, TrainingParameters, int]:
+    """A network as its files say, and a few thousand images to train it on.
+
+    Args:
+        dataset: with test rows of its own.
+        name: one of NETWORKS.
+        epochs: in place of the file's.
+
+    Returns:
+        The network with weights that seed 0 gives, images as `cnn_model.fit_network` takes them,
+        the training parameters and the number of classes.
+    """
+    import keras
+    import numpy as np
+
+    import cnn_model
+    import data_parser
+    from hyperparameters import layer_from_dictionary
+    from training_parameters import training_parameters_from_dictionary
+
+    given, keys = _settings(name)
+    layers = tuple(layer for layer, _ in map(layer_from_dictionary, given) if layer is not None)
+    parameters, _ = training_parameters_from_dictionary(keys | {"train_epochs": epochs})
+    assert parameters is not None
+    data_set = data_parser.open_data_set(dataset, file_split=True)
+    rows = np.random.default_rng(0).permutation(data_set.splits.training)[:IMAGES]
+    data = cnn_model.TrainingImages(data_set.images, data_set.labels, rows, rows[:1])
+    keras.utils.set_random_seed(0)
+    network = cnn_model.build_network(layers, len(data_set.classes), parameters.precision)
+    return network, data, parameters, len(data_set.classes)
+
+
 def measure(dataset: Path, name: str) -> dict[str, float]:
     """Train one network for a few epochs.
 
@@ -80,24 +115,10 @@ def measure(dataset: Path, name: str) -> dict[str, float]:
         Images a second, operations of a training step for one image, the peak of its precision in
         operations a second, and the pipeline's share of the time.
     """
-    import keras
-    import numpy as np
-
     import cnn_model
-    import data_parser
     import training_batches
-    from hyperparameters import layer_from_dictionary
-    from training_parameters import training_parameters_from_dictionary
 
-    given, keys = _settings(name)
-    layers = tuple(layer for layer, _ in map(layer_from_dictionary, given) if layer is not None)
-    parameters, _ = training_parameters_from_dictionary(keys | {"train_epochs": EPOCHS})
-    assert parameters is not None
-    data_set = data_parser.open_data_set(dataset, file_split=True)
-    rows = np.random.default_rng(0).permutation(data_set.splits.training)[:IMAGES]
-    data = cnn_model.TrainingImages(data_set.images, data_set.labels, rows, rows[:1])
-    keras.utils.set_random_seed(0)
-    network = cnn_model.build_network(layers, len(data_set.classes), parameters.precision)
+    network, data, parameters, classes = prepared(dataset, name, EPOCHS)
     ends: list[float] = []
 
     def watch(progress: cnn_model.TrainingProgress) -> None:
@@ -106,8 +127,9 @@ def measure(dataset: Path, name: str) -> dict[str, float]:
 
     cnn_model.fit_network(network, data, parameters, 0, show=watch)
     seconds = (ends[-1] - ends[0]) / (EPOCHS - 1)
+    rows = (data.training, data.training[:1])
     batches, _ = training_batches.batches_for(
-        data.images, data.labels, (rows, rows[:1]), parameters, len(data_set.classes), 0
+        data.images, data.labels, rows, parameters, classes, 0
     )
     for _ in batches:  # TensorFlow gets ready
         pass
@@ -116,7 +138,7 @@ def measure(dataset: Path, name: str) -> dict[str, float]:
         pass
     pipeline_seconds = time.perf_counter() - started
     return {
-        "images_a_second": len(rows) / seconds,
+        "images_a_second": len(data.training) / seconds,
         "operations": 3 * reading_operations(network),
         "peak": peak(parameters.precision or "float32"),
         "pipeline": pipeline_seconds / seconds,

@@ -17,6 +17,7 @@ LEVELS = (
         "report_page",
         "process_lock",
         "processor",
+        "fused_normalization",
     },
     {"image_preparation"},
     {
@@ -84,6 +85,7 @@ NETWORKS = {
     "augmentation.py",
     "cnn_model.py",
     "keras_layers.py",
+    "fused_normalization.py",
     "learner.py",
     "optimizers.py",
     "tensorboard_log.py",

@@ -248,9 +248,9 @@ def test_residual_layers_are_those_that_one_would_write_by_hand() -> None:
     by_hand = keras.Model(images, keras.layers.ReLU()(keras.layers.Add()([values, images])))
     by_hand.set_weights(network.get_weights())
     shown = values_of(6, 8, 8, 3)
-    for training in (False, True):
-        ours = computed(network, shown, training=training)
-        assert np.array_equal(ours, computed(by_hand, shown, training=training))
+    assert np.array_equal(computed(network, shown), computed(by_hand, shown))
+    learning = computed(network, shown, training=True)
+    assert np.allclose(learning, computed(by_hand, shown, training=True), atol=1e-5)
 
 
 def test_the_way_past_residual_layers_is_averaged_and_filled_with_zeros() -> None:

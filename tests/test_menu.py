@@ -258,6 +258,21 @@ def test_that_activations_of_a_list_change_nothing_is_said_before_training(
     assert not said or shown.index(sentence) < shown.index("Variant 0 (1 of 2)")
 
 
+def test_an_entry_trained_on_other_images_is_passed_over_with_that_said(
+    make_data_set: Any, saved_collection: Path, tiny: Any
+) -> None:
+    session = TrainerPredictor(make_data_set(seed=8), seed=3)
+    session.load(saved_collection)
+    shown = talk(session, "train", str(tiny.variants_file), str(tiny.parameters_file), "n")
+    for number in (0, 1):
+        assert (
+            f"Variant {number} is in the collection already, but trained on other images "
+            "(letters.mat, seed 1): validation accuracy "
+        ) in shown
+    assert shown.count("To train it on the open ones, let Train train again") == 2
+    assert "is trained in" not in shown
+
+
 def test_retrain_trains_what_is_in_the_collection(session: TrainerPredictor, tiny: Any) -> None:
     before = list(session.collection.entries)
     shown = talk(session, "train", str(tiny.variants_file), str(tiny.parameters_file), "y")

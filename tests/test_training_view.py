@@ -30,7 +30,7 @@ class Pipe:
         self._capsys = capsys
         self._written = io.StringIO()
         console = Console(file=self._written, width=160, highlight=False, markup=False)
-        self._entered = make_training_view(console, 3)
+        self._entered = make_training_view(console, 3, "")
         self.view = self._entered.__enter__()
 
     def lines(self) -> list[str]:
@@ -133,7 +133,7 @@ def shown_at_a_terminal(width: int, steps: Any) -> list[str]:
     console = Console(
         file=written, width=width, height=30, force_terminal=True, highlight=False, markup=False
     )
-    with make_training_view(console, 3) as view:
+    with make_training_view(console, 3, "") as view:
         steps(view)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\n", written.getvalue())
     return [line.strip() for line in re.split(r"[\r\n]+", plain) if line.strip()]

@@ -1,0 +1,82 @@
+"""What one operation for batch normalization brings to a training, against Keras's own layer.
+
+    python benchmarks/normalization.py DATASET.mat [--rounds 3] [--threads 1] [--json FILE]
+
+The recommended networks, each with both layers in turn, in one process; the first epoch of each
+training compiles and does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.machine_share import prepared  # noqa: E402
+from benchmarks.recording import record  # noqa: E402
+
+NETWORKS = ("small", "best")
+EPOCHS = 3
+
+
+def images_a_second(dataset: Path, name: str, *, fused: bool) -> float:
+    """How fast one network is trained, with the one layer or the other."""
+    import keras
+
+    import cnn_model
+    import fused_normalization
+
+    ends: list[float] = []
+
+    def watch(progress: cnn_model.TrainingProgress) -> None:
+        if len(progress.finished) > len(ends):
+            ends.append(time.perf_counter())
+
+    ours = fused_normalization.BatchNormalization
+    try:
+        if not fused:
+            fused_normalization.BatchNormalization = keras.layers.BatchNormalization  # type: ignore[misc]
+        network, data, parameters, _ = prepared(dataset, name, EPOCHS)
+    finally:
+        fused_normalization.BatchNormalization = ours  # type: ignore[misc]
+    cnn_model.fit_network(network, data, parameters, 0, show=watch)
+    return len(data.training) * (EPOCHS - 1) / (ends[-1] - ends[0])
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(options.threads)
+    results = {}
+    for name in NETWORKS:
+        pairs = [
+            [images_a_second(options.dataset, name, fused=fused) for fused in (False, True)]
+            for _ in range(options.rounds)
+        ]
+        ratios = [fused / plain for plain, fused in pairs]
+        results[name] = {
+            "keras": statistics.median(plain for plain, _ in pairs),
+            "fused": statistics.median(fused for _, fused in pairs),
+            "ratio": statistics.median(ratios),
+            "ratio_lowest": min(ratios),
+            "ratio_highest": max(ratios),
+        }
+        print(name, *(f"{key} {figure:,.2f}" for key, figure in results[name].items()))
+    if options.json:
+        settings = {"threads": options.threads, "rounds": options.rounds}
+        record(options.json, {**settings, "dataset": options.dataset.name, "results": results})
+
+
+if __name__ == "__main__":
+    main()
