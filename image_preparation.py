@@ -20,6 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+import paper_marks
 from picture_frame import without_frame
 
 IMAGE_SIZE = 28
@@ -50,6 +51,7 @@ _SPECK = 4e-5  # area of the largest speck, as a share of the picture
 _CRUMB = 0.02  # area of the largest speck, as a share of the largest piece of ink
 _MOST_DOTS = 3  # of a letter
 _DOT_DISTANCE = 0.5  # from the rest of the letter, as a share of its longer side
+_LEAST_MARKED = 48  # shorter side of pictures in which strokes and marks can be told apart
 _LEAST_LETTER = 1 / 8  # longer side of a letter within a frame, as a share of the picture's
 _STRAIGHT = 0.12  # how far a lone stroke may stray, as a share of its length
 # A character like EMNIST's, in pixels: its least side, how far it may be off, a stroke's width.
@@ -67,7 +69,8 @@ _Bytes = npt.NDArray[np.uint8]
 def prepared(picture: npt.NDArray[Any]) -> _Bytes:
     """Make an image like EMNIST's of a picture of one character.
 
-    What the border and most of the picture are is paper, and the light on it may change smoothly.
+    What the border and most of the picture are is paper; the light on it may change smoothly, and
+    where ink is dark also at the edge of a shadow. Ruled lines and a dark table are no ink.
     Ink is found by a threshold halfway between paper and ink (Ridler and Calvard 1978), and specks
     smaller than the pen's own dot are passed over. The rest is as in EMNIST (Cohen et al. 2017),
     but that strokes thinner than EMNIST's are thickened.
@@ -152,15 +155,53 @@ def _levelled(small: _Reals, strength: _Reals) -> _Bytes:
 
 def _ink(picture: _Reals, least_side: float = 0) -> _Mask | None:
     """The ink (h, w) of a picture without the paper around it, or None where there is none."""
-    strength, noise = _ink_strength(picture)
-    threshold = _threshold(strength, noise)
+    strength, threshold = _without_marks(picture)
     if threshold <= 0:
         return None
-    strength = _without_specks(strength, threshold)
     rows, columns = _box(strength > threshold)
     if max(rows.stop - rows.start, columns.stop - columns.start) < least_side:
         return None
     return _cut_out(strength, threshold)
+
+
+def _without_marks(picture: _Reals) -> tuple[_Reals, float]:
+    """How much each pixel is ink (H, W), and the threshold; 0 where there is none.
+
+    Marks beside the letter are no ink where a letter is left without them.
+    """
+    strength, noise = _ink_strength(picture)
+    threshold = _threshold(strength, noise)
+    if min(picture.shape) < _LEAST_MARKED:
+        return (_without_specks(strength, threshold) if threshold > 0 else strength), threshold
+    if threshold <= 0 or paper_marks.reaches_edge_broadly(strength > threshold):
+        light = paper_marks.light_on_paper(picture)
+        even, noise = _ink_strength(np.minimum(picture / light, 1))
+        least = _threshold(even, noise)
+        if least > 0:
+            even = _cleared(even, least)
+            ink = even > least
+            if _is_letter(ink) and paper_marks.is_darker_than_shadow(ink, picture, light):
+                return even, least
+    return (_cleared(strength, threshold) if threshold > 0 else strength), threshold
+
+
+def _cleared(strength: _Reals, threshold: float) -> _Reals:
+    """The strength (H, W), 0 at specks, and at marks where a letter is left without them."""
+    for marks_in in (paper_marks.ruling, paper_marks.at_edges):
+        marks = marks_in(strength > threshold)
+        left = np.where(marks, np.float32(0), strength)
+        if marks.any() and (left > threshold).any():
+            is_letter = _is_letter(_without_specks(left, threshold) > threshold)
+            strength = left if is_letter else strength
+    return _without_specks(strength, threshold)
+
+
+def _is_letter(ink: _Mask) -> bool:
+    """Whether ink (H, W) is large enough, and not at an edge."""
+    if not paper_marks.is_inside(ink):
+        return False
+    sides = (part.stop - part.start for part in _box(ink))
+    return bool(max(sides) >= _LEAST_LETTER * max(ink.shape))
 
 
 def is_prepared(pictures: Sequence[npt.NDArray[Any]] | npt.NDArray[Any]) -> bool:

@@ -6,8 +6,9 @@
 
 Each run opens the data set with its own seed, so that with --group other groups are held out.
 Variant 2 is trained as its file says, whatever --epochs and --changes say of the recommended ones,
-which learn from labels alone. The test split is read once a run, with --split validation not at
-all. Runs that the file has already are not done again.
+which learn from labels alone; "small, taught" learns from a best one that is trained before it.
+The test split is read once a run, with --split validation not at all. Runs that the file has
+already are not done again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import champions  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
-NETWORKS = ("variant 2", "small", "best")
+TAUGHT = "small, taught"
+NETWORKS = ("variant 2", "small", "best", TAUGHT)
 SPLITS = ("training", "validation", "test", "generator")
 
 
@@ -37,8 +39,10 @@ def settings_of(
     if network == "variant 2":
         return champions.original_layers(2), champions.original_parameters() | {"verbose": 0}
     variant = champions.BEST if network == "best" else champions.SMALL
-    parameters = champions.without_teacher(champions.champion_parameters(variant)) | changes
-    parameters |= {"train_epochs": epochs} if epochs else {}
+    parameters = champions.champion_parameters(variant)
+    if network != TAUGHT:
+        parameters = champions.without_teacher(parameters)
+    parameters |= changes | ({"train_epochs": epochs} if epochs else {})
     return champions.champion_layers(variant), {
         key: value for key, value in parameters.items() if value is not None
     }
@@ -67,16 +71,24 @@ def train_and_score(run: dict[str, Any], options: argparse.Namespace) -> dict[st
         group=options.group,
         **({"shares": dict(zip(SPLITS, options.shares, strict=True))} if options.shares else {}),
     )
-    layers = tuple(hyperparameters.layer_from_dictionary(layer)[0] for layer in run["layers"])
-    parameters, problems = training_parameters.training_parameters_from_dictionary(
-        run["parameters"]
-    )
-    if parameters is None:
-        sys.exit("; ".join(problems))
-    task = hyperparameters.TrainingTask(tuple(filter(None, layers)), parameters)
-    entry = model_collection.train_entry(
-        task, data_set, run["seed"], None, show=lambda progress: None, should_stop=lambda: False
-    )
+
+    def trained(described: dict[str, Any], teacher: model_collection.Entry | None) -> Any:
+        layers = map(hyperparameters.layer_from_dictionary, described["layers"])
+        parameters, problems = training_parameters.training_parameters_from_dictionary(
+            described["parameters"]
+        )
+        if parameters is None:
+            sys.exit("; ".join(problems))
+        return model_collection.train_entry(
+            hyperparameters.TrainingTask(tuple(layer for layer, _ in layers if layer), parameters),
+            data_set,
+            run["seed"],
+            teacher,
+            show=lambda progress: None,
+            should_stop=lambda: False,
+        )
+
+    entry = trained(run, trained(run["teacher"], None) if "teacher" in run else None)
     found = {
         "images": data_set.counts(),
         "classes": len(data_set.classes),
@@ -90,8 +102,13 @@ def runs(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """All runs, seed by seed."""
     for seed in options.seeds:
         for network in options.networks:
-            layers, parameters = settings_of(network, options.epochs, json.loads(options.changes))
-            yield {
+            settings = options.epochs, json.loads(options.changes)
+            layers, parameters = settings_of(network, *settings)
+            described: dict[str, Any] = {}
+            if network == TAUGHT:
+                teaching = settings_of("best", *settings)
+                described["teacher"] = dict(zip(("layers", "parameters"), teaching, strict=True))
+            yield described | {
                 "network": network,
                 "layers": layers,
                 "parameters": parameters,

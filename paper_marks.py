@@ -1,0 +1,151 @@
+"""What paper has beside its letter: shadows with an edge, a dark table in a corner, ruled lines.
+
+A letter that is cut out to its edges reaches them with thick strokes and with straight ones, too.
+So whoever takes such marks away has to see that a letter is left, and that it reaches no edge.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Reals = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_WIDEST_STROKE = 0.2  # of a pen, as a share of the picture's longer side
+_LEAST_LIGHT = 0.05  # where the picture goes from 0 to 1
+_DARKER = 0.1  # by which ink differs from paper in a shadow, where the picture goes from 0 to 1
+_NEAR = 0.05  # how far parts of one letter may lie apart, as a share of the picture's longer side
+_MOST_EDGES = 2  # that marks touch; a letter that was cut out touches more
+_RIM = 0.1  # of a picture, as a share of its longer side
+_LEAST_LETTER = 1 / 8  # height and width, as a share of the picture's longer side
+_RUN = 1 / 8  # of a ruled line that stays in its row of pixels, as a share of the picture's width
+_THICKEST_LINE = 0.03  # as a share of the picture's longer side
+_MOST_SLANT = 0.1  # how far a line may rise, as a share of its length
+
+
+def reaches_edge_broadly(ink: Mask) -> bool:
+    """Whether ink (H, W), going on beyond the edges, has there what is wider than strokes are."""
+    window = _stroke(ink.shape)
+    wide = _opened(np.pad(ink, window, mode="edge"), (window, window))
+    return bool(wide[window:-window, window:-window][_edges(ink.shape)].any())
+
+
+def light_on_paper(picture: Reals) -> Reals:
+    """The light that falls on paper with dark ink, also where a shadow has an edge.
+
+    At a place it is the picture's closing (the least of the greatest around it), which strokes
+    narrower than its window do not reach.
+
+    Args:
+        picture: Values (H, W) from 0 to 1.
+
+    Returns:
+        Values (H, W) from a little above 0 to 1.
+    """
+    window = _stroke(picture.shape)
+    # Beyond the edges all goes on, or the window would not fit into corners of a shadow there.
+    light = ndimage.grey_closing(np.pad(picture, window, mode="edge"), size=(window, window))
+    inside = light[window:-window, window:-window]
+    return np.asarray(np.maximum(inside, _LEAST_LIGHT), np.float32)
+
+
+def is_darker_than_shadow(ink: Mask, picture: Reals, light: Reals) -> bool:
+    """Whether ink is darker than the darker half of the paper; else both may be one letter.
+
+    Args:
+        ink: Which pixels (H, W) are taken for ink.
+        picture: Values (H, W) from 0 to 1.
+        light: Of `light_on_paper`.
+    """
+    shadow = light < (light.max() + light.min()) / 2
+    return bool(shadow.any() and np.median(picture[ink]) < np.median(light[shadow]) - _DARKER)
+
+
+def is_inside(ink: Mask) -> bool:
+    """Whether there is ink (H, W), and none of it at an edge of the picture."""
+    return bool(ink.any() and not ink[_edges(ink.shape)].any())
+
+
+def at_edges(ink: Mask) -> Mask:
+    """The pieces (H, W) of ink at the edges, where the rest is none of them.
+
+    All False where the rest is so near that it may be a part of them. Letters that were cut out
+    reach most edges, so pieces at more than two are marks only if they are like a table around a
+    sheet, and the rest, which might be a bar of Ξ, is wide and high.
+    """
+    labels, _ = ndimage.label(ink, np.ones((3, 3)))
+    found = np.unique(labels[_edges(ink.shape)])
+    pieces = np.isin(labels, found[found > 0])
+    rest = ink & ~pieces
+    touched = sum(bool(line.any()) for line in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
+    is_letter = touched <= _MOST_EDGES or (_is_around(pieces) and _is_wide_and_high(rest))
+    near = ndimage.maximum_filter(rest, _square(_NEAR, ink.shape), mode="constant")
+    return pieces if is_letter and not (near & pieces).any() else np.zeros_like(ink)
+
+
+def _is_around(pieces: Mask) -> bool:
+    """Whether pieces (H, W) are broad, or keep to the edges."""
+    rim = max(1, int(_RIM * max(pieces.shape)))
+    return bool(_opened(pieces, (rim, rim)).any() or not pieces[rim:-rim, rim:-rim].any())
+
+
+def _is_wide_and_high(ink: Mask) -> bool:
+    least = _LEAST_LETTER * max(ink.shape)
+    return all(np.ptp(np.flatnonzero(ink.any(axis))) >= least for axis in (0, 1) if ink.any())
+
+
+def ruling(ink: Mask) -> Mask:
+    """The pixels (H, W) of lines that run straight from one edge of the picture to the other.
+
+    Where a stroke crosses a line, what they share is the stroke's.
+    """
+    return _lines(ink) | _lines(ink.T).T
+
+
+def _lines(ink: Mask) -> Mask:
+    """The pixels (H, W) of lines from the left edge to the right."""
+    width = ink.shape[1]
+    straight = _opened(ink, (1, max(3, int(_RUN * width))))
+    labels, _ = ndimage.label(straight, np.ones((3, 3)))
+    whole = np.intersect1d(labels[:, 0], labels[:, -1])
+    thickest = max(2, int(_THICKEST_LINE * max(ink.shape)))
+    lines = np.zeros_like(ink)
+    for label in whole[whole > 0]:
+        line = labels == label
+        rows = np.flatnonzero(line.any(axis=1))
+        thickness = line.sum(axis=0)
+        usual = np.quantile(thickness, 0.1)
+        is_thin = usual <= thickest and np.ptp(rows) <= _MOST_SLANT * width + thickest
+        if is_thin and rows[0] > 0 and rows[-1] < len(ink) - 1:
+            lines |= line & (thickness <= 2 * usual)  # where it is thicker, a stroke lies on it
+    if not lines.any():
+        return lines
+    lines = ndimage.maximum_filter(lines, (3, 1)) & ink  # soft edges
+    crossing = ndimage.binary_closing(ink & ~lines, np.ones((2 * thickest + 3, 1)))
+    return np.asarray(lines & ~crossing)
+
+
+def _opened(ink: Mask, size: tuple[int, int]) -> Mask:
+    """What is left of ink (H, W): wherever a rectangle of that size fits into it."""
+    eroded = ndimage.minimum_filter(ink, size, mode="constant")
+    # The mirror image of a rectangle of even sides has its middle elsewhere.
+    origin = [-1 if extent % 2 == 0 else 0 for extent in size]
+    return np.asarray(ndimage.maximum_filter(eroded, size, mode="constant", origin=origin))
+
+
+def _stroke(shape: tuple[int, ...]) -> int:
+    return max(3, int(_WIDEST_STROKE * max(shape)))
+
+
+def _square(share: float, shape: tuple[int, ...]) -> tuple[int, int]:
+    """A window that reaches so far, as a share of a picture's longer side, in all directions."""
+    side = 2 * max(1, int(share * max(shape))) + 1
+    return side, side
+
+
+def _edges(shape: tuple[int, ...]) -> Mask:
+    edges = np.ones(shape, np.bool_)
+    edges[1:-1, 1:-1] = False
+    return edges
