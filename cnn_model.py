@@ -31,8 +31,9 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]
 Weights = tuple[npt.NDArray[np.floating], ...]
 
-# Steps that run inside one call: fewer returns to Python, still several a second.
-STEPS_A_CALL = 24
+# Steps that run inside one call, so many that they have about as many images: fewer returns to
+# Python, and still one or more a second also for networks that learn 500 images in that time.
+IMAGES_A_CALL = 768
 PREDICTION_BATCH = 512
 # Up to this many images are read in one call: going through batches takes longer than reading them.
 FEW_IMAGES = 64
@@ -194,8 +195,8 @@ def fit_network(
         parameters: how to train.
         seed: order and distortions of the images.
         teacher: the network that `parameters.distillation` speaks of.
-        show: called several times a second, and at the end of each epoch.
-        should_stop: asked after each call of a few batches.
+        show: called after each `IMAGES_A_CALL` images, and at the end of each epoch.
+        should_stop: asked as often, and as often while validation images are read.
         callbacks: further ones, which change nothing.
 
     Returns:
@@ -229,7 +230,7 @@ def fit_network(
         loss="sparse_categorical_crossentropy" if learning is network else None,
         metrics=["accuracy"],
         jit_compile=False,  # on processors XLA's convolutions are slower
-        steps_per_execution=min(STEPS_A_CALL, batches),
+        steps_per_execution=_steps_a_call(parameters.train_batch_size, batches),
     )
     learning.fit(
         training,
@@ -240,6 +241,10 @@ def fit_network(
         verbose=0,
     )
     return Fitted(tuple(watcher.finished), time.perf_counter() - started)
+
+
+def _steps_a_call(batch_size: int, batches: int) -> int:
+    return min(max(IMAGES_A_CALL // batch_size, 1), batches)
 
 
 def _learner(
@@ -291,6 +296,10 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
         # The last call of an epoch may hold fewer batches than Keras counts for it.
         self._report(len(self.finished), min(batch + 1, self._batches), logs or {})
 
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._should_stop():
+            raise TrainingStopped
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
         self.finished.append(
@@ -339,21 +348,41 @@ def average_over_shifts(network: keras.Model, shifts: int) -> keras.Model:
     return keras.Model(images, keras.ops.mean(several, axis=0))
 
 
-def predict(network: keras.Model, images: Images) -> npt.NDArray[np.float32]:
+def predict(
+    network: keras.Model, images: Images, should_stop: Callable[[], bool] = lambda: False
+) -> npt.NDArray[np.float32]:
     """Read images.
 
     Args:
         network: made by `build_network`.
         images: uint8 (N, 28, 28).
+        should_stop: asked after each `PREDICTION_BATCH` images or a few times as many.
 
     Returns:
         float32 (N, classes), probabilities; each row sums to 1.
+
+    Raises:
+        TrainingStopped: `should_stop` said so.
     """
     if len(images) <= FEW_IMAGES:
         probabilities = _read_few(network, images)
     else:
-        probabilities = network.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
+        probabilities = network.predict(
+            images, batch_size=PREDICTION_BATCH, verbose=0, callbacks=[_Stopper(should_stop)]
+        )
     return np.asarray(probabilities, np.float32)
+
+
+class _Stopper(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a reading when asked to."""
+
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self._should_stop = should_stop
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._should_stop():
+            raise TrainingStopped
 
 
 def _read_few(network: keras.Model, images: Images) -> Any:

@@ -15,8 +15,9 @@ from counting import counted
 from dialogue import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
 from hyperparameters import read_training_plan
+from model_collection import origin_of
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
-from training_view import make_training_view
+from training_view import ShownTraining, make_training_view
 
 if TYPE_CHECKING:
     from trainer_predictor import TrainerPredictor
@@ -61,9 +62,12 @@ class CollectionDialogue:
         from cnn_model import TrainingStopped
 
         console = make_console()
-        data_set = self._session.data_set
-        showing = make_training_view(console, len(data_set.classes), data_set.fingerprint)
-        with stop_on_interrupt() as stop, showing as view:
+        shown = ShownTraining(
+            origin_of(self._session.data_set),
+            len(self._session.data_set.classes),
+            [task.name for task in plan.tasks],
+        )
+        with stop_on_interrupt() as stop, make_training_view(console, shown) as view:
             try:
                 self._session.train(
                     hyperparameter_file,

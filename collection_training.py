@@ -19,7 +19,13 @@ from data_parser import DataSet
 from errors import HyperparameterError, UserError
 from evaluation import overlap
 from hyperparameters import TrainingTask
-from model_collection import Entry, ModelCollection, teacher_identity, teacher_of
+from model_collection import (
+    Entry,
+    ModelCollection,
+    teacher_identity,
+    teacher_of,
+    with_whole_teachers,
+)
 from network_layers import layer_lines
 from training_crew import Assignment, CrewMaker, TrainingCrew
 
@@ -95,6 +101,7 @@ def train(
         UserError: after all others were trained, variants that could not be; each is named.
         TrainingDefect: after all others were trained, some raised an exception.
     """
+    tasks = with_whole_teachers(tasks, collection)
     training = _Training(collection, tasks, data_set, retrain, observer, keep)
     training.skip_what_is_there()
     if not training.waiting:
@@ -229,7 +236,7 @@ class _Training:
         teacher = self._teachers[number]
         if teacher is not None and (teacher in self._reasons or teacher in self._tracebacks):
             self.waiting.remove(number)
-            self._fail(number, f"its teacher, variant {teacher}, could not be trained")
+            self._fail(number, f"its teacher, {self._name(teacher)}, could not be trained")
             return False
         unfinished = self.running.union(self.waiting)
         return teacher not in unfinished and not unfinished.intersection(same)
@@ -254,7 +261,7 @@ class _Training:
                 self._fail(number, reason)
             case training_crew.Failed(error=error, traceback=traceback):
                 self._tracebacks[number] = traceback
-                self._first_error = self._first_error or f"variant {number}: {error}"
+                self._first_error = self._first_error or f"{self._name(number)}: {error}"
                 self._observer.variant_failed(number, f"a defect of the program: {error}")
             case training_crew.Died(reason=reason):
                 self._try_again(number, reason)
@@ -263,7 +270,7 @@ class _Training:
 
     def _add(self, number: int, entry: Entry) -> None:
         self._finished.add(number)
-        self._collection.add(entry, self._keys)
+        self._collection.add(entry, self._images_used(number, entry))
         entries = self._collection.entries
         identities = [task.identity for task in self._tasks]
         entries[self._old_entries :] = sorted(
@@ -271,6 +278,13 @@ class _Training:
         )
         self._keep()
         self._observer.variant_finished(number, entry)
+
+    def _images_used(self, number: int, entry: Entry) -> npt.NDArray[np.uint64]:
+        """Keys of what was learnt from; of what a teacher has seen, its pupil knows, too."""
+        used = self._collection.images_used.get(entry.data.fingerprint, self._keys)
+        teacher = teacher_of(self._tasks[number], self._collection)
+        taught = self._collection.keys_of(teacher) if teacher is not None else self._keys
+        return np.unique(np.concatenate([self._keys, used, taught]))
 
     def _try_again(self, number: int, reason: str) -> None:
         if self.stopped or self._tries[number] < TRIES:
@@ -290,7 +304,7 @@ class _Training:
             return None
         defect = TrainingDefect(self._first_error)
         for number, text in sorted(self._tracebacks.items()):
-            defect.add_note(f"\nvariant {number}:\n{text}")
+            defect.add_note(f"\n{self._name(number)}:\n{text}")
         return defect
 
     def raise_problems(self) -> None:
@@ -302,13 +316,16 @@ class _Training:
             return
         by_reason: dict[str, list[str]] = {}
         for number, reason in sorted(self._reasons.items()):
-            by_reason.setdefault(reason, []).append(str(number))
+            by_reason.setdefault(reason, []).append(self._name(number))
         raise UserError(
             "\n".join(
-                f"not in the collection: variant {', '.join(numbers)}, since {reason}"
-                for reason, numbers in by_reason.items()
+                f"not in the collection: {'; '.join(names)}, since {reason}"
+                for reason, names in by_reason.items()
             )
         )
+
+    def _name(self, number: int) -> str:
+        return self._tasks[number].name or f"variant {number}"
 
 
 def _effort(task: TrainingTask) -> int:

@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +118,14 @@ class TrainingTask:
         parameters: how it is trained.
         tensorboard: folder that the training is logged in, absolute; None for no log. It changes
             no result, and is no part of the entry.
+        name: what the two files call it, such as `variant 2`, or `variant 2, dictionary 1` where a
+            variant is trained in several ways; empty where it comes from no files.
     """
 
     layers: Variant
     parameters: TrainingParameters
     tensorboard: Path | None = None
+    name: str = field(default="", compare=False)
 
     @property
     def identity(self) -> str:
@@ -398,9 +401,12 @@ def _tasks(
     problems: dict[int, str] = {}
     for number in range(len(variants[DEFAULT_ACTIVATION])):
         tasks.append([])
-        for place, setting in enumerate(settings):
-            if setting.variants is not None and number not in setting.variants:
-                continue
+        ways = [
+            (place, setting)
+            for place, setting in enumerate(settings)
+            if setting.variants is None or number in setting.variants
+        ]
+        for place, setting in ways:
             parameters = setting.parameters
             teacher = _teacher_number(parameters.distillation)
             if teacher is not None:
@@ -411,15 +417,15 @@ def _tasks(
                         f"the teacher of variant {number} is variant {teacher}, which is trained "
                         f"in {len(identities)} ways; name one of them by its identity",
                     )
-                parameters = _taught_by(parameters, min(identities))
-            tasks[-1].append(
-                TrainingTask(variants[setting.activation][number], parameters, setting.tensorboard)
-            )
+                parameters = taught_by(parameters, min(identities))
+            way = f", dictionary {place}" if len(ways) > 1 else ""
+            layers, name = variants[setting.activation][number], f"variant {number}{way}"
+            tasks[-1].append(TrainingTask(layers, parameters, setting.tensorboard, name))
     return tuple(task for of_variant in tasks for task in of_variant), problems
 
 
-def _taught_by(parameters: TrainingParameters, identity: str) -> TrainingParameters:
-    """Parameters whose teacher is an identity, and no longer the number of a variant."""
+def taught_by(parameters: TrainingParameters, identity: str) -> TrainingParameters:
+    """Parameters with a teacher, whose teacher is that identity, whatever it was named by."""
     assert parameters.distillation is not None
     known = dataclasses.replace(parameters.distillation, teacher=identity)
     return dataclasses.replace(parameters, distillation=known)

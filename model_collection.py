@@ -7,9 +7,10 @@ saved and loaded without Keras; Keras comes in only to train and to read.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -126,7 +127,8 @@ class ModelCollection:
 
         Args:
             entry: trained for the classes of this collection.
-            images_used: uint64 keys of its training and validation images.
+            images_used: uint64 keys of the images that entries trained on the same data have
+                learnt from or were chosen by, themselves or through their teachers.
         """
         self.images_used[entry.data.fingerprint] = images_used
         for number, old in enumerate(self.entries):
@@ -170,6 +172,29 @@ def teacher_identity(task: TrainingTask, known: Iterable[str]) -> str | None:
     return found[0]
 
 
+def with_whole_teachers(
+    tasks: Sequence[TrainingTask], collection: ModelCollection
+) -> list[TrainingTask]:
+    """Tasks whose teachers are named by whole identities, so that one training has one identity.
+
+    Args:
+        tasks: may name a teacher by how its identity begins.
+        collection: where teachers are that are none of the tasks.
+
+    Raises:
+        HyperparameterError: a teacher is in neither, or several are meant.
+    """
+    whole = list(tasks)
+    for number, task in enumerate(tasks):
+        others = {other.identity for place, other in enumerate(whole) if place != number}
+        known = others.union(entry.identity for entry in collection.entries)
+        teacher = teacher_identity(task, sorted(known))
+        if teacher is not None:
+            parameters = hyperparameters.taught_by(task.parameters, teacher)
+            whole[number] = dataclasses.replace(task, parameters=parameters)
+    return whole
+
+
 def teacher_of(task: TrainingTask, collection: ModelCollection) -> Entry | None:
     """The entry that a task learns from, or None where it learns from labels alone.
 
@@ -197,7 +222,8 @@ def train_entry(
         seed: of weights, dropout, distortions and order of images.
         teacher: the entry that `task.parameters.distillation` names, or None without it.
         show: told of progress.
-        should_stop: asked after each few batches.
+        should_stop: asked after each few batches, of scoring too, which takes as long as an epoch
+            where there are many images or they are read shifted.
 
     Returns:
         The entry; its weights are rounded to half precision where validation accuracy allows.
@@ -233,16 +259,16 @@ def train_entry(
         network = cnn_model.build_network(task.layers, len(data_set.classes))
         cnn_model.set_weights(network, trained)
     if task.parameters.calibration is not None:
-        _calibrate(network, data_set, task.parameters)
-    weights, validation = _smallest_weights(network, data_set)
+        _calibrate(network, data_set, task.parameters, should_stop)
+    weights, validation = _smallest_weights(network, data_set, should_stop)
     reader = _reader(network, task.parameters)
     if reader is not network:
-        validation = score_split(reader, data_set, "validation")
+        validation = score_split(reader, data_set, "validation", should_stop)
     return Entry(
         layers=task.layers,
         training_parameters=task.parameters,
         validation=validation,
-        test=score_split(reader, data_set, "test"),
+        test=score_split(reader, data_set, "test", should_stop),
         history=tuple(
             EpochScores(
                 epoch.accuracy, epoch.loss, epoch.validation_accuracy, epoch.validation_loss
@@ -287,14 +313,19 @@ def _check_finite(fitted: Fitted, network: keras.Model) -> None:
         raise TrainingDiverged
 
 
-def _calibrate(network: keras.Model, data_set: DataSet, parameters: TrainingParameters) -> None:
+def _calibrate(
+    network: keras.Model,
+    data_set: DataSet,
+    parameters: TrainingParameters,
+    should_stop: Callable[[], bool],
+) -> None:
     """Fit the network's probabilities to the validation images."""
     import calibration
     import cnn_model
 
     images, labels = data_set.subset("validation")
     fitted = calibration.fit(
-        cnn_model.predict(network, images),
+        cnn_model.predict(network, images, should_stop),
         labels,
         classes_count_alike=parameters.class_weighting is not None,
     )
@@ -302,7 +333,9 @@ def _calibrate(network: keras.Model, data_set: DataSet, parameters: TrainingPara
     cnn_model.set_weights(network, calibration.calibrated_softmax(weights, fitted))
 
 
-def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights, Score]:
+def _smallest_weights(
+    network: keras.Model, data_set: DataSet, should_stop: Callable[[], bool]
+) -> tuple[Weights, Score]:
     """Weights in half precision, unless that costs range or validation accuracy.
 
     The ones that are returned, with the network's validation score, are left in it.
@@ -310,12 +343,12 @@ def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights,
     import cnn_model
 
     full = cnn_model.get_weights(network)
-    full_score = score_split(network, data_set, "validation")
+    full_score = score_split(network, data_set, "validation", should_stop)
     if max(float(np.abs(array).max()) for array in full) > float(np.finfo(np.float16).max):
         return full, full_score
     half = cnn_model.to_half_precision(full)
     cnn_model.set_weights(network, half)
-    half_score = score_split(network, data_set, "validation")
+    half_score = score_split(network, data_set, "validation", should_stop)
     # One image in a thousand is far below the spread between seeds.
     if half_score.accuracy >= full_score.accuracy - 0.001:
         return half, half_score
@@ -323,12 +356,21 @@ def _smallest_weights(network: keras.Model, data_set: DataSet) -> tuple[Weights,
     return full, full_score
 
 
-def score_split(network: keras.Model, data_set: DataSet, name: str) -> Score:
-    """Score a network on one split of a data set."""
+def score_split(
+    network: keras.Model,
+    data_set: DataSet,
+    name: str,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Score:
+    """Score a network on one split of a data set.
+
+    Raises:
+        cnn_model.TrainingStopped: `should_stop`, asked after each few batches, said so.
+    """
     import cnn_model
 
     images, labels = data_set.subset(name)
-    return score(cnn_model.predict(network, images), labels)
+    return score(cnn_model.predict(network, images, should_stop), labels)
 
 
 def network_of(entry: Entry, class_count: int) -> keras.Model:

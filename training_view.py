@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import views
 from collection_training import TrainingObserver
 from counting import counted
 from hyperparameters import TrainingTask
-from model_collection import Entry
+from model_collection import DataOrigin, Entry
 from terminal import keys_unseen
 from training_words import training_summary
 
@@ -30,42 +31,58 @@ class TrainingView(TrainingObserver, Protocol):
         """The user ended the training."""
 
 
+@dataclass(frozen=True)
+class ShownTraining:
+    """What a view has to know of a training beforehand.
+
+    Attributes:
+        data: name and fingerprint of the open data; entries from others are said to be.
+        class_count: number of classes, for the layer table.
+        names: of the tasks by their numbers, as the files call them.
+    """
+
+    data: DataOrigin
+    class_count: int
+    names: Sequence[str]
+
+
 class _Announcements:
     """What is said in both: which variant begins, and what came of it."""
 
-    def __init__(self, console: Console, class_count: int, fingerprint: str) -> None:
+    def __init__(self, console: Console, shown: ShownTraining) -> None:
         self._console = console
-        self._class_count = class_count
-        self._fingerprint = fingerprint
+        self._shown_training = shown
         self._under_way: set[int] = set()
         self._side_by_side = False  # whether several variants have been under way at once
 
     def variant_skipped(self, number: int, entry: Entry) -> None:
-        there = f"Variant {number} is in the collection already"
+        there = f"{self._named(number)} is in the collection already"
         accuracy = f"validation accuracy {entry.validation.accuracy:.2%}"
-        if entry.data.fingerprint == self._fingerprint:
-            self._console.print(f"{there}: {accuracy}")
+        ours, theirs = self._shown_training.data, entry.data
+        if ours.fingerprint == theirs.fingerprint:
+            self._say(f"{there}: {accuracy}")
             return
-        self._console.print(
-            f"{there}, but trained on other images ({entry.data.name}, seed {entry.data.seed}): "
-            f"{accuracy}. To train it on the open ones, let Train train again",
-            soft_wrap=not self._console.is_terminal,  # one line in a pipe, however long
+        # The same file divided otherwise has another fingerprint, too.
+        other = "otherwise divided images" if ours.name == theirs.name else "other images"
+        self._say(
+            f"{there}, but trained on {other} ({theirs.name}, seed {theirs.seed}): {accuracy}. "
+            "To train it on the open ones, let Train train again"
         )
 
     def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
         self._under_way.add(number)
         self._side_by_side = self._side_by_side or len(self._under_way) > 1
-        self._console.print(
-            f"Variant {number} ({number + 1} of {variants}), "
+        self._say(
+            f"{self._named(number)} ({number + 1} of {variants}), "
             f"{training_summary(task.layers, task.parameters)}"
         )
         if task.parameters.verbose:
-            self._console.print(views.layer_table(task.layers, self._class_count))
+            self._console.print(views.layer_table(task.layers, self._shown_training.class_count))
 
     def variant_finished(self, number: int, entry: Entry) -> None:
         self._under_way.discard(number)
-        self._console.print(
-            f"Variant {number} is trained in {views.duration(entry.seconds)}: "
+        self._say(
+            f"{self._named(number)} is trained in {views.duration(entry.seconds)}: "
             f"validation accuracy {entry.validation.accuracy:.2%} "
             f"({counted(entry.validation.images, 'image')}), "
             f"test accuracy {entry.test.accuracy:.2%} ({counted(entry.test.images, 'image')})"
@@ -73,26 +90,37 @@ class _Announcements:
 
     def variant_interrupted(self, number: int, reason: str) -> None:
         self._under_way.discard(number)
-        self._console.print(f"The training of variant {number} {reason}; it is tried once more")
+        self._say(f"The training of {self._name(number)} {reason}; it is tried once more")
 
     def variant_failed(self, number: int, reason: str) -> None:
         self._under_way.discard(number)
-        shown = views.reason_in_short(reason)
-        self._console.print(f"Variant {number} could not be trained: {shown}")
+        reason = views.reason_in_short(reason)
+        self._say(f"{self._named(number)} could not be trained: {reason}")
 
     def stopped(self) -> None:
-        numbers = " and ".join(str(number) for number in sorted(self._under_way))
-        kind = "variants" if len(self._under_way) > 1 else "variant"
-        where = f" in {kind} {numbers}" if numbers else ""
-        self._console.print(f"Training was ended{where}; what was finished before is kept.")
+        names = " and ".join(self._name(number) for number in sorted(self._under_way))
+        where = f" in {names}" if names else ""
+        self._say(f"Training was ended{where}; what was finished before is kept.")
+
+    def _name(self, number: int) -> str:
+        return self._shown_training.names[number]
+
+    def _named(self, number: int) -> str:
+        """The name at the beginning of a sentence."""
+        name = self._name(number)
+        return name[:1].upper() + name[1:]
+
+    def _say(self, sentence: str) -> None:
+        in_pipe = not self._console.is_terminal
+        self._console.print(sentence, soft_wrap=in_pipe)  # there a line is a line, however long
 
 
 class LinesView(_Announcements):
     """One line an epoch."""
 
-    def __init__(self, console: Console, class_count: int, fingerprint: str) -> None:
-        """Print on `console`; `fingerprint` is that of the open data."""
-        super().__init__(console, class_count, fingerprint)
+    def __init__(self, console: Console, shown: ShownTraining) -> None:
+        """Print on `console`."""
+        super().__init__(console, shown)
         self._shown: dict[int, int] = {}
 
     def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
@@ -107,13 +135,13 @@ class LinesView(_Announcements):
             return
         self._shown[number] = done
         epoch = progress.finished[-1]
-        which = f"variant {number}, " if self._side_by_side else ""
+        which = f"{self._name(number)}, " if self._side_by_side else ""
         print(
             f"  {which}epoch {done}/{progress.epochs}, "
             f"{progress.batches} {'batch' if progress.batches == 1 else 'batches'}: "
             f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}, "
             f"validation accuracy {epoch.validation_accuracy:.2%}, "
-            f"{views.duration(progress.seconds_left)} left",
+            f"{_time_left(progress)}",
             flush=True,
         )
 
@@ -124,13 +152,12 @@ class BarView(_Announcements):
     def __init__(
         self,
         console: Console,
-        class_count: int,
-        fingerprint: str,
+        shown: ShownTraining,
         bars: Progress,
         column: BarColumn,
     ) -> None:
         """Print on `console`, below which `bars` are live; `column` is the part that moves."""
-        super().__init__(console, class_count, fingerprint)
+        super().__init__(console, shown)
         self._bars = bars
         self._column = column
         self._bar_of: dict[int, TaskID] = {}
@@ -143,12 +170,12 @@ class BarView(_Announcements):
         if self._nothing_yet is not None:
             self._bars.remove_task(self._nothing_yet)
             self._nothing_yet = None
-        words = f"variant {number} starting" if self._side_by_side else "starting"
+        words = f"{self._in_short(number)} starting" if self._side_by_side else "starting"
         self._bar_of[number] = self._bars.add_task(words, total=None)
 
     def progressed(self, number: int, progress: TrainingProgress) -> None:
         """Move the variant's bar."""
-        words = progress_line(progress, number if self._side_by_side else None)
+        words = progress_line(progress, self._in_short(number) if self._side_by_side else None)
         room = self._console.width - len(words) - 1
         self._column.bar_width = max(SHORTEST_BAR, min(LONGEST_BAR, room))
         done = (progress.epoch - 1) * progress.batches + progress.batch
@@ -180,50 +207,57 @@ class BarView(_Announcements):
             self._bars.remove_task(bar)
         super().stopped()
 
+    def _in_short(self, number: int) -> str:
+        name = self._name(number)
+        if "dictionary" not in name:
+            return name
+        return name.replace("variant", "var.").replace("dictionary", "dict.")
+
     def _remove_bar(self, number: int) -> None:
         bar = self._bar_of.pop(number, None)  # a variant may fail before it has begun
         if bar is not None:
             self._bars.remove_task(bar)
 
 
-def progress_line(progress: TrainingProgress, variant: int | None = None) -> str:
+def progress_line(progress: TrainingProgress, variant: str | None = None) -> str:
     """Where a training stands, in words that keep their places while the numbers change.
 
     Args:
         progress: where it stands.
-        variant: its number where others are shown beside it; the batch is then left out.
+        variant: its name where others are shown beside it; the batch is then left out.
     """
     epoch, batch = (
         f"{done:>{len(str(of))}}/{of}"
         for done, of in ((progress.epoch, progress.epochs), (progress.batch, progress.batches))
     )
     validation = f"{progress.finished[-1].validation_accuracy:.1%}" if progress.finished else "-"
-    if variant is None:
-        place = f"epoch {epoch} batch {batch}"
-    else:
-        place = f"variant {variant} epoch {epoch}"
+    place = f"epoch {epoch} batch {batch}" if variant is None else f"{variant} epoch {epoch}"
     return (
         f"{place} loss {progress.loss:.3f} acc. {progress.accuracy:>5.1%} "
-        f"val. {validation:>5} {views.duration(progress.seconds_left)} left"
+        f"val. {validation:>5} {_time_left(progress)}"
     )
 
 
+def _time_left(progress: TrainingProgress) -> str:
+    """How long a training lasts; what comes after it takes long with many images, too."""
+    if len(progress.finished) == progress.epochs:
+        return "being scored"
+    return f"{views.duration(progress.seconds_left)} left"
+
+
 @contextlib.contextmanager
-def make_training_view(
-    console: Console, class_count: int, fingerprint: str
-) -> Iterator[TrainingView]:
+def make_training_view(console: Console, shown: ShownTraining) -> Iterator[TrainingView]:
     """A view that fits the console: bars at a terminal, lines in a pipe.
 
     Args:
         console: where it is shown.
-        class_count: number of classes, for the layer table.
-        fingerprint: of the open data; entries that were trained on others are said to be.
+        shown: what is trained.
 
     Yields:
         The view; when it is left, nothing moves any more.
     """
     if not console.is_terminal or console.is_dumb_terminal:
-        yield LinesView(console, class_count, fingerprint)
+        yield LinesView(console, shown)
         return
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
@@ -231,4 +265,4 @@ def make_training_view(
     column = BarColumn(bar_width=LONGEST_BAR)
     words = TextColumn("{task.description}", markup=False, table_column=Column())
     with keys_unseen(), Progress(column, words, console=console, transient=True) as bars:
-        yield BarView(console, class_count, fingerprint, bars, column)
+        yield BarView(console, shown, bars, column)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -393,6 +394,33 @@ def test_training_that_is_ended_at_once_shows_nothing(images: TrainingImages) ->
             should_stop=lambda: True,
         )
     assert told == []
+
+
+def test_reading_validation_images_can_be_stopped(images: TrainingImages) -> None:
+    asked: list[str] = []
+
+    def should_stop() -> bool:
+        asked.append(traceback.extract_stack()[-2].name)
+        return asked[-1] == "on_test_batch_end"
+
+    with pytest.raises(cnn_model.TrainingStopped):
+        fitted(SIMPLE, images, TrainingParameters("adam", 8, 2), should_stop=should_stop)
+    assert asked.count("on_test_batch_end") == 1
+
+
+@pytest.mark.parametrize(("batch_size", "most"), [(8, 96), (128, 6), (2000, 1)])
+def test_large_batches_are_told_of_more_often(
+    images: TrainingImages, batch_size: int, most: int
+) -> None:
+    many = np.resize(images.training, 1600)
+    told: list[TrainingProgress] = []
+    fitted(
+        SIMPLE,
+        dataclasses.replace(images, training=many),
+        TrainingParameters("adam", batch_size, 1),
+        show=told.append,
+    )
+    assert told[0].batch == min(most, -(-1600 // batch_size))
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 1000])

@@ -14,6 +14,7 @@ from collection_folder import load_collection, save_collection
 from collection_training import TrainingDefect, train
 from data_parser import DataSet
 from errors import CollectionError, HyperparameterError, UserError
+from evaluation import overlap
 from hyperparameters import TrainingTask
 from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection, network_of, score_split
@@ -480,6 +481,33 @@ def test_a_teacher_that_is_in_the_collection_is_not_waited_for(
     crew = ScriptedCrew(trained.entries[0])
     training(trained, tasks, data_set, observer=observer, crew=crew)
     assert crew.submitted == [(1, trained.entries[0])]
+
+
+def test_a_pupil_has_seen_what_its_teacher_learnt_from(
+    trained: ModelCollection, make_data_set: Any, data_set: DataSet, tiny: Any, observer: Any
+) -> None:
+    otherwise_divided = make_data_set(seed=8)
+    task = pupil_of(tiny.tasks[0].identity, some_tasks(1)[0])
+    training(trained, [task], otherwise_divided, observer=observer)
+    keys = trained.keys_of(trained.entries[-1])
+    for seen in (data_set, otherwise_divided):
+        for name in ("training", "validation"):
+            assert overlap.were_seen(seen.subset(name)[0], keys).all()
+    assert not overlap.were_seen(otherwise_divided.subset("test")[0], keys).all()
+
+
+def test_a_teacher_is_kept_by_its_whole_identity_however_it_was_named(
+    trained: ModelCollection, data_set: DataSet, tiny: Any, observer: Any
+) -> None:
+    teacher = tiny.tasks[0].identity
+    for digits in (4, 8, 16):
+        crew = ScriptedCrew(trained.entries[0])
+        task = pupil_of(teacher[:digits], some_tasks(1)[0])
+        training(trained, [task], data_set, observer=observer, crew=crew)
+    assert len(trained.entries) == 3
+    assert observer.told.count(("skipped", 0)) == 2
+    distillation = trained.entries[-1].training_parameters.distillation
+    assert distillation is not None and distillation.teacher == teacher
 
 
 def test_a_pupil_of_a_teacher_that_failed_is_not_trained_and_says_why(

@@ -444,7 +444,9 @@ def test_workers_end_by_ctrl_c_and_when_the_program_is_killed_and_leave_nothing(
     process.wait_for("variant 1, epoch ", timeout=180)
     process.wait_for("variant 2, epoch ", timeout=180)
     process.press_ctrl_c()
-    process.wait_for("Training was ended in variants 1 and 2; what was finished before is kept.")
+    process.wait_for(
+        "Training was ended in variant 1 and variant 2; what was finished before is kept."
+    )
     process.wait_for("The collection has 1 entry.")
     assert len(process.others()) <= 1  # multiprocessing's own tracker
     assert set(tmp_path.iterdir()) == files

@@ -214,7 +214,7 @@ def test_training_says_how_it_goes_and_where_the_entries_are_kept(
     shown = talk(session, "train", str(tiny.variants_file), str(tiny.parameters_file), "n", "exit")
     epoch = (
         r"  epoch \d/2, \d+ batches: loss \d+\.\d{4}, accuracy \d+\.\d\d%, "
-        r"validation accuracy \d+\.\d\d%, \d+:\d\d left"
+        r"validation accuracy \d+\.\d\d%, (\d+:\d\d left|being scored)"
     )
     lines = shown.splitlines()
     assert len([line for line in lines if re.fullmatch(epoch, line)]) == 4
@@ -254,8 +254,9 @@ def test_that_activations_of_a_list_change_nothing_is_said_before_training(
         "Every layer of variant 0 names its activation, or has none: 'activation' among the "
         "training parameters changes nothing there, and what differs in it alone is trained once."
     )
-    assert shown.count(sentence) == shown.count("Variant 1 is in the collection already") == said
-    assert not said or shown.index(sentence) < shown.index("Variant 0 (1 of 2)")
+    there = "Variant 0, dictionary 1 is in the collection already"
+    assert shown.count(sentence) == shown.count(there) == said
+    assert not said or shown.index(sentence) < shown.index("Variant 0, dictionary 0 (1 of 2)")
 
 
 def test_an_entry_trained_on_other_images_is_passed_over_with_that_said(
@@ -266,11 +267,30 @@ def test_an_entry_trained_on_other_images_is_passed_over_with_that_said(
     shown = talk(session, "train", str(tiny.variants_file), str(tiny.parameters_file), "n")
     for number in (0, 1):
         assert (
-            f"Variant {number} is in the collection already, but trained on other images "
-            "(letters.mat, seed 1): validation accuracy "
+            f"Variant {number} is in the collection already, but trained on otherwise divided "
+            "images (letters.mat, seed 1): validation accuracy "
         ) in shown
     assert shown.count("To train it on the open ones, let Train train again") == 2
     assert "is trained in" not in shown
+
+
+def test_a_variant_trained_in_several_ways_is_named_by_its_dictionary(
+    data_set: DataSet, tiny: Any, tmp_path: Path
+) -> None:
+    ways = [
+        {"optimizer": "adam", "train_batch_size": 8, "train_epochs": 1},
+        {"optimizer": "sgd", "train_batch_size": 8, "train_epochs": 1, "variants": [1]},
+    ]
+    (tmp_path / "ways.txt").write_text(repr(ways))
+    shown = talk(TrainerPredictor(data_set), "train", str(tiny.variants_file), "ways.txt", "n")
+    lines = shown.splitlines()
+    begun = [line.partition(",  ")[0] for line in lines if " of 3), " in line]
+    assert [line.rpartition(" (")[0] for line in (one.split(" of 3")[0] for one in begun)] == [
+        "Variant 0",
+        "Variant 1, dictionary 0",
+        "Variant 1, dictionary 1",
+    ]
+    assert "Variant 1, dictionary 1 is trained in " in shown
 
 
 def test_retrain_trains_what_is_in_the_collection(session: TrainerPredictor, tiny: Any) -> None:

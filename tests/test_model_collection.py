@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import model_collection
 from data_parser import DataSet
 from evaluation import overlap
 from evaluation.recognition import Score
+from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection, network_of, score_split
 from network_layers import Flatten, weight_arrays
 from training_parameters import TrainingParameters
@@ -110,13 +112,40 @@ def test_the_images_used_are_those_of_training_and_validation(
         assert not overlap.were_seen(data_set.subset(name)[0], keys).any()
 
 
+@pytest.mark.parametrize("readings", range(4))
+def test_a_network_that_is_being_scored_can_be_stopped(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch, readings: int
+) -> None:
+    # With calibration, the validation images are read three times, then the test images.
+    read: list[int] = []
+    predict = cnn_model.predict
+
+    def counted(network: Any, images: Any, should_stop: Any) -> Any:
+        read.append(len(images))
+        return predict(network, images, should_stop)
+
+    monkeypatch.setattr(cnn_model, "predict", counted)
+    monkeypatch.setattr(cnn_model, "FEW_IMAGES", 0)
+    parameters = TrainingParameters("adam", 8, 1, calibration="classes")
+    with pytest.raises(cnn_model.TrainingStopped):
+        model_collection.train_entry(
+            TrainingTask((Flatten(),), parameters),
+            data_set,
+            3,
+            None,
+            show=lambda progress: None,
+            should_stop=lambda: len(read) > readings,
+        )
+    assert len(read) == readings + 1
+
+
 def test_weights_beyond_half_precision_are_kept_in_full(
     data_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = cnn_model.build_network((Flatten(),), 3)
     huge = tuple(array + np.float32(1e6) for array in cnn_model.get_weights(network))
     cnn_model.set_weights(network, huge)
-    kept, _ = model_collection._smallest_weights(network, data_set)
+    kept, _ = model_collection._smallest_weights(network, data_set, lambda: False)
     assert all(np.array_equal(a, b) for a, b in zip(kept, huge, strict=True))
 
 
@@ -128,7 +157,7 @@ def test_weights_are_kept_in_full_where_half_precision_costs_accuracy(data_set: 
     cnn_model.set_weights(network, (kernel, bias))
     labels = np.ones_like(data_set.labels)
     kept, score = model_collection._smallest_weights(
-        network, dataclasses.replace(data_set, labels=labels)
+        network, dataclasses.replace(data_set, labels=labels), lambda: False
     )
     assert kept[0].dtype == np.float32 and score.accuracy == 1.0
     assert np.array_equal(cnn_model.get_weights(network)[1], bias)

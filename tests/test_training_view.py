@@ -10,16 +10,19 @@ from rich.console import Console
 
 from cnn_model import Epoch, TrainingProgress
 from hyperparameters import TrainingTask
-from model_collection import ModelCollection
+from model_collection import DataOrigin, ModelCollection
 from network_layers import Activation, Conv2D, Dense, Flatten, Residual, SeparableConv2D
 from training_parameters import TrainingParameters
-from training_view import SHORTEST_BAR, make_training_view, progress_line
+from training_view import SHORTEST_BAR, ShownTraining, make_training_view, progress_line
 
 TASK = TrainingTask((Flatten(), Dense(4)), TrainingParameters("adam", 8, 10))
 BEGUN = TrainingProgress(1, 10, 7, 1763, 0.04, 3.5, 5000.0, ())
 ONE_EPOCH = dataclasses.replace(BEGUN, epoch=2, finished=(Epoch(0.5, 1.25, 0.4, 1.5),))
 END = dataclasses.replace(
     BEGUN, epoch=10, batch=1763, accuracy=1.0, loss=0.012, finished=(Epoch(0.9, 0.1, 1.0, 0.1),)
+)
+SHOWN = ShownTraining(
+    DataOrigin("letters.mat", "", "seed", 1, 90), 3, [f"variant {number}" for number in range(12)]
 )
 
 
@@ -30,7 +33,7 @@ class Pipe:
         self._capsys = capsys
         self._written = io.StringIO()
         console = Console(file=self._written, width=160, highlight=False, markup=False)
-        self._entered = make_training_view(console, 3, "")
+        self._entered = make_training_view(console, SHOWN)
         self.view = self._entered.__enter__()
 
     def lines(self) -> list[str]:
@@ -112,7 +115,11 @@ def test_what_goes_wrong_is_said_of_the_variant(pipe: Pipe) -> None:
 
 @pytest.mark.parametrize(
     ("under_way", "said"),
-    [([], "ended; what"), ([3], "ended in variant 3; what"), ([4, 1], "in variants 1 and 4; what")],
+    [
+        ([], "ended; what"),
+        ([3], "ended in variant 3; what"),
+        ([4, 1], "in variant 1 and variant 4; what"),
+    ],
 )
 def test_an_end_names_the_variants_that_were_under_way(
     pipe: Pipe, trained: ModelCollection, under_way: list[int], said: str
@@ -124,6 +131,14 @@ def test_an_end_names_the_variants_that_were_under_way(
     assert said in pipe.lines()[-1]
 
 
+def test_after_the_last_epoch_a_network_is_being_scored(pipe: Pipe) -> None:
+    last = dataclasses.replace(END, finished=END.finished * END.epochs, seconds_left=0.0)
+    assert progress_line(last).endswith(" being scored")
+    pipe.view.variant_started(4, 5, TASK)
+    pipe.view.progressed(4, last)
+    assert pipe.lines()[-1].endswith(", being scored")
+
+
 # ------------------------------------------------------------------------- at a terminal
 
 
@@ -133,7 +148,7 @@ def shown_at_a_terminal(width: int, steps: Any) -> list[str]:
     console = Console(
         file=written, width=width, height=30, force_terminal=True, highlight=False, markup=False
     )
-    with make_training_view(console, 3, "") as view:
+    with make_training_view(console, SHOWN) as view:
         steps(view)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\n", written.getvalue())
     return [line.strip() for line in re.split(r"[\r\n]+", plain) if line.strip()]
@@ -177,12 +192,13 @@ def test_a_single_variant_has_a_bar_with_its_batches() -> None:
     assert any(line.startswith("Training was ended in variant 0;") for line in lines)
 
 
-@pytest.mark.parametrize("variant", [None, 0, 10])
+@pytest.mark.parametrize("variant", [None, "variant 0", "variant 10", "var. 1, dict. 3"])
 def test_the_line_of_a_long_training_fits_80_columns_and_stays_in_place(
-    variant: int | None,
+    variant: str | None,
 ) -> None:
     first, last = progress_line(BEGUN, variant), progress_line(END, variant)
     assert len(last) + 1 + SHORTEST_BAR <= 81
-    for word in ("loss", "acc.", "left"):
-        assert abs(first.index(word) - last.index(word)) <= (0 if word != "left" else 2)
+    for word in ("loss", "acc.", "val."):
+        assert abs(first.index(word) - last.index(word)) <= (1 if word == "val." else 0)
+    assert first.endswith(" left") and last.endswith(" left")
     assert ("batch" in last) == (variant is None)
