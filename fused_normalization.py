@@ -1,7 +1,8 @@
 """Batch normalization whose training step is one operation of TensorFlow, not a dozen.
 
 Keras computes means, variances and the normalized values one after the other, in float32, each
-going through the whole array; in a network of small convolutions that is a quarter of the time.
+going through the whole array; in a network of small convolutions that takes a quarter as long as
+all the rest.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
             Of the same shape, in the layer's compute dtype.
         """
         images = len(inputs.shape) == IMAGE_DIMENSIONS and mask is None
-        learning = training and self.trainable
+        learning = training and self.trainable and self.scale and self.center
         if not (images and learning and keras.backend.backend() == "tensorflow"):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf

@@ -16,7 +16,6 @@ import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import champions  # noqa: E402
+from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 if TYPE_CHECKING:
@@ -158,7 +158,11 @@ def main() -> None:
         print(json.dumps(measure(options.dataset, options.only)))
         return
     rounds = [
-        {name: _in_a_process(name, options) for name in NETWORKS} for _ in range(options.rounds)
+        {
+            name: measured(__file__, [options.dataset, "--only", name], options.threads)
+            for name in NETWORKS
+        }
+        for _ in range(options.rounds)
     ]
     results = {name: _summary([found[name] for found in rounds]) for name in NETWORKS}
     print("| network | million operations | images a second | of the peak | pipeline alone |")
@@ -178,20 +182,6 @@ def _summary(found: list[dict[str, float]]) -> dict[str, float]:
     shares = [one["images_a_second"] * one["operations"] / one["peak"] for one in found]
     medians = {key: statistics.median(one[key] for one in found) for key in found[0]}
     return {**medians, "share_of_peak": statistics.median(shares)}
-
-
-def _in_a_process(name: str, options: argparse.Namespace) -> dict[str, float]:
-    threads = {"TF_NUM_INTRAOP_THREADS": str(options.threads)}
-    done = subprocess.run(
-        [sys.executable, __file__, str(options.dataset), "--only", name],
-        env=os.environ | threads,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
 
 
 if __name__ == "__main__":

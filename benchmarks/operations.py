@@ -3,16 +3,14 @@
     python benchmarks/operations.py DATASET.mat [--json FILE]
 
 TensorFlow's profiler writes down every operation of one epoch, the second, on one thread; they are
-summed by kind. Shares are of the sum, not of the epoch: in between are some per cent that no
-operation has. The table has the epoch's seconds too, which the profiler makes longer by a little.
+summed by kind. Shares are of the sum, which differs from the epoch's seconds by what is between
+operations, and by what the pipeline does beside them. The profiler makes the epoch a little longer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine_share import IMAGES, NETWORKS, prepared  # noqa: E402
+from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 EPOCHS = 3
@@ -114,7 +113,9 @@ def main() -> None:
     if options.only:
         print(json.dumps(measure(options.dataset, options.only)))
         return
-    results = {name: _in_a_process(name, options.dataset) for name in NETWORKS}
+    results = {
+        name: measured(__file__, [options.dataset, "--only", name], threads=1) for name in NETWORKS
+    }
     kinds = [*KINDS, OTHERS]
     print(f"| network | epoch | {' | '.join(kinds)} |")
     print("|---|" + "--:|" * (len(kinds) + 1))
@@ -126,19 +127,6 @@ def main() -> None:
         record(
             options.json, {"images": IMAGES, "dataset": options.dataset.name, "results": results}
         )
-
-
-def _in_a_process(name: str, dataset: Path) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, __file__, str(dataset), "--only", name],
-        env=os.environ | {"TF_NUM_INTRAOP_THREADS": "1"},
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import numpy.typing as npt
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.processes import threads_of  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 if TYPE_CHECKING:
@@ -113,13 +114,10 @@ def _line(result: dict[str, Any]) -> str:
 
 
 def _in_a_process(run: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    one_thread = dict.fromkeys(
-        ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1"
-    )
     command = [sys.executable, __file__, str(options.dataset), json.dumps(run)]
     done = subprocess.run(
         [*command, *(["--read-test"] if options.read_test else [])],
-        env=os.environ | one_thread,
+        env=os.environ | threads_of(1),
         check=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 FOLDERS = {"letters": ROOT / "model", "with digits": ROOT / "model" / "with_digits"}
@@ -93,7 +92,9 @@ def main() -> None:
     if options.only:
         print(json.dumps(measure(options.dataset, options.only)))
         return
-    results = {kind: _in_a_process(kind, options.dataset) for kind in FOLDERS}
+    results = {
+        kind: measured(__file__, [options.dataset, "--only", kind], threads=1) for kind in FOLDERS
+    }
     print("| characters | network | weights | bytes | validation | test | reading one |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for kind, networks in results.items():
@@ -121,20 +122,6 @@ def _plot(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
         for kind, networks in results.items()
     }
     plot_networks(groups, "The shipped networks; bars: one standard error", path)
-
-
-def _in_a_process(kind: str, dataset: Path) -> list[dict[str, Any]]:
-    one_thread = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), "1")
-    done = subprocess.run(
-        [sys.executable, __file__, str(dataset), "--only", kind],
-        env=os.environ | one_thread,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 if __name__ == "__main__":
