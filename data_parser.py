@@ -35,7 +35,7 @@ from data_formats.common import (
     SplitBy,
 )
 from data_formats.nist_layout import stand_upright
-from data_formats.problems import Problem, naming, one_line, quoted
+from data_formats.problems import Problem, naming, one_line, quoted, shown_name
 from errors import DataError
 from image_groups import deal_groups, groups_of
 
@@ -119,6 +119,11 @@ class DataSet:
     seed: int
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of its file or folder, fit for people."""
+        return shown_name(self.source)
 
     @cached_property
     def fingerprint(self) -> str:

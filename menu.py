@@ -175,7 +175,7 @@ class Menu:
         """Say what is open, load the collection asked for, and mention unsaved work."""
         counts = ", ".join(f"{count:,} {name}" for name, count in data_set.counts().items())
         say(
-            f"{data_set.source.name}: {counted(len(data_set.labels), 'image')} of "
+            f"{data_set.name}: {counted(len(data_set.labels), 'image')} of "
             f"{counted(len(data_set.classes), 'character')} ({counts})"
         )
         for note in data_set.notes:

@@ -1,6 +1,7 @@
 """Tests of the menu with answers from a pipe, in this process."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import collection_dialogue
 import dialogue
 import model_collection
-from data_parser import DataSet
+from data_parser import DataSet, write_npz
 from menu import HELP, Menu
 from terminal import InputEnded, PipeAsker, shown_path
 from trainer_predictor import TrainerPredictor
@@ -574,6 +575,19 @@ def test_evaluate_scores_each_entry_and_writes_the_confusions(
     for name in ("confusion-matrix.png", "confusion-matrix-2.png"):
         assert f"Confusion matrix: {name}\n" in shown
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_data_set_is_named_without_what_cannot_be_shown(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    odd = tmp_path / "bad\udcff\nset.npz"
+    write_npz(session.data_set, odd)
+    session.data_set = dataclasses.replace(session.data_set, source=odd)
+    shown = talk(session, "evaluate", "") + greeting(session, None)
+    assert "On the test split of bad??set.npz:" in shown and "defect" not in shown
+    assert "bad??set.npz: 120 images" in shown
+    assert session.evaluate(odd).name == "all images of bad??set.npz"
+    assert (tmp_path / "confusion-matrix.png").exists()
 
 
 # ------------------------------------------------------------------------- the start
