@@ -89,13 +89,12 @@ def test_what_is_logged_about_fonts_reaches_nobody(
 ) -> None:
     from matplotlib import font_manager
 
-    light = dataclasses.replace(font_manager.fontManager.ttflist[0], name="Light", weight=300)
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", [light])
-    font_manager.fontManager._findfont_cached.cache_clear()
+    light = dataclasses.replace(font_manager.fontManager.ttflist[0], name="A light one", weight=300)
+    fonts = [*font_manager.fontManager.ttflist, light]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
     labels = class_labels(("A", UNWRITABLE))
-    drawn(labels.texts, ("Light",), tmp_path / "names.png")
+    drawn(labels.texts, ("A light one",), tmp_path / "names.png")
     assert not caplog.records
-    font_manager.fontManager._findfont_cached.cache_clear()
 
 
 def test_a_text_is_written_but_for_what_no_font_has() -> None:

@@ -344,6 +344,7 @@ def test_the_confusion_matrix_is_labelled_in_short_and_in_any_script(
     assert "accuracy" in lines[0] and lines[1].startswith("all images of ?xxx")
     assert max(map(len, lines)) < 50
     assert axes.get_position().width > 0.4
+    figure.draw_without_rendering()
     drawn = axes.title.get_window_extent()
     assert drawn.x0 >= 0 and drawn.x1 <= figure.bbox.width
 
