@@ -264,6 +264,7 @@ def test_a_folder_that_is_damaged_is_named_and_left_as_it_is(
     (folder / "collection.json").write_text("{}")
     shown = talk(bare, "denoise", file, "", "", "n")
     assert "denoisers" in shown and "is damaged or was changed" in shown
+    assert f"move the folder {folder} away, or name another place with -g" in shown
     assert (folder / "collection.json").read_text() == "{}"
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import collection_dialogue
 import dialogue
+import menu
 import model_collection
 from data_parser import DataSet, write_npz
 from menu import HELP, Menu
@@ -591,6 +592,33 @@ def test_a_data_set_is_named_without_what_cannot_be_shown(
 
 
 # ------------------------------------------------------------------------- the start
+
+
+def test_ctrl_c_in_a_download_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*given: Any, **options: Any) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("HANDWRITING_CACHE", str(tmp_path))
+    monkeypatch.setattr("downloads.fetching.fetch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        menu.run(
+            Path("mnist"),
+            model_folder=None,
+            generator_folder=None,
+            seed=1,
+            keep_digits=True,
+            file_split=False,
+            shares=None,
+            group=None,
+            workers=None,
+            cluster=None,
+        )
+    said = capsys.readouterr().err
+    assert said == (
+        "Stopped. What has come is kept: with mnist again, the download goes on from there.\n"
+    )
 
 
 def greeting(session: TrainerPredictor, folder: Path | None) -> str:
