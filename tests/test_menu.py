@@ -583,12 +583,14 @@ def test_a_data_set_is_named_without_what_cannot_be_shown(
 ) -> None:
     odd = tmp_path / "bad\udcff\nset.npz"
     write_npz(session.data_set, odd)
-    session.data_set = dataclasses.replace(session.data_set, source=odd)
+    session.data_set = dataclasses.replace(session.data_set, source=odd, skipped=("A/1.png: why",))
     shown = talk(session, "evaluate", "") + greeting(session, None)
     assert "On the test split of bad??set.npz:" in shown and "defect" not in shown
     assert "bad??set.npz: 120 images" in shown
     assert session.evaluate(odd).name == "all images of bad??set.npz"
     assert (tmp_path / "confusion-matrix.png").exists()
+    log = (state_folder() / "left-out.log").read_text().splitlines()
+    assert len(log) == 2 and r"bad\udcff\nset.npz" in log[0]
 
 
 # ------------------------------------------------------------------------- the start
