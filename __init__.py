@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         "--group",
         metavar="PATTERN",
         help="keep pictures together that have this regular expression, or its first (...), alike "
-        "in their file names, such as those of one hand or font; 'file' for the whole file name",
+        "in their paths, such as those of one hand or font; 'file' for the whole file name",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

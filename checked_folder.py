@@ -35,6 +35,19 @@ class Problem(Exception):
     """What is wrong inside a folder; the folder's name is added on the way out."""
 
 
+class FolderDamaged(CollectionError):
+    """A folder is not as it was saved.
+
+    Attributes:
+        wrong: what is wrong where, without what to do.
+    """
+
+    def __init__(self, wrong: str, remedy: str = "load a folder that this program saved") -> None:
+        """Say what is wrong, and what to do."""
+        super().__init__(f"{wrong}; {remedy}")
+        self.wrong = wrong
+
+
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Turn a problem into an error that names the file or folder.
@@ -43,14 +56,12 @@ def naming(path: Path) -> Iterator[None]:
         path: what is wrong.
 
     Raises:
-        CollectionError: instead of `Problem`.
+        FolderDamaged: instead of `Problem`.
     """
     try:
         yield
     except Problem as problem:
-        raise CollectionError(
-            f"{path} is damaged or was changed: {problem}; load a folder that this program saved"
-        ) from problem
+        raise FolderDamaged(f"{path} is damaged or was changed: {problem}") from problem
 
 
 @contextlib.contextmanager

@@ -11,12 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from counting import counted
+from data_formats.problems import shown, shown_name
 from data_parser import DataSet, read_labelled_images
 from errors import DataError, UserError
 from evaluation import overlap, recognition
+from evaluation.class_labels import as_writable, class_labels, shortened, written_with
 from evaluation.recognition import ConfusedPair, Score
 from model_collection import Entry, ModelCollection
 from unused_path import unused_path
+
+TITLE_CELLS = 46  # of a line above a confusion matrix of few classes
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -119,13 +123,13 @@ def _images_to_evaluate(
     """What is read, for people, with the images and their labels."""
     if path is None:
         images, labels = data_set.subset("test")
-        return f"the test split of {data_set.source.name}", images, labels.astype(np.int64)
+        return f"the test split of {data_set.name}", images, labels.astype(np.int64)
     has_digits = any(name.isdigit() for name in collection.classes)
     labelled = read_labelled_images(path, keep_digits=has_digits)
     if not len(labelled.images):
-        raise DataError(f"{path} has no images of the collection's characters")
+        raise DataError(f"{shown(path)} has no images of the collection's characters")
     classes = np.array([_class_number(data_set, name, path) for name in labelled.classes])
-    return f"all images of {path.name}", labelled.images, classes[labelled.labels]
+    return f"all images of {shown_name(path)}", labelled.images, classes[labelled.labels]
 
 
 def _class_number(data_set: DataSet, character: str, path: Path) -> int:
@@ -134,8 +138,8 @@ def _class_number(data_set: DataSet, character: str, path: Path) -> int:
         return data_set.class_of(character)[0]
     except DataError as error:
         raise DataError(
-            f"{path} has the character {character!r}, which the collection cannot tell apart; "
-            f"it knows {' '.join(data_set.classes)}"
+            f"{shown(path)} has the character {character!r}, which the collection cannot tell "
+            f"apart; it knows {' '.join(data_set.classes)}"
         ) from error
 
 
@@ -152,12 +156,15 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
 
     path = unused_path(folder / "confusion-matrix.png")
     score = evaluation.scores[evaluation.best].score
+    labels = class_labels(evaluation.classes)
+    name, families = as_writable(evaluation.name)
     title = (
-        f"Entry {evaluation.best} on {evaluation.name}: "
-        f"accuracy {score.accuracy:.2%} of {counted(score.images, 'image')}"
+        f"Entry {evaluation.best}: accuracy {score.accuracy:.2%} of "
+        f"{counted(score.images, 'image')}\n{shortened(name, TITLE_CELLS)}"
     )
     try:
-        plot_confusion_matrix(evaluation.confusion, evaluation.classes, title, path)
+        with written_with(tuple(dict.fromkeys((*labels.families, *families)))):
+            plot_confusion_matrix(evaluation.confusion, labels.texts, title, path)
     except OSError as error:
         raise UserError(
             f"the confusion matrix cannot be written to {path}: {error.strerror or error}"

@@ -35,7 +35,7 @@ from data_formats.common import (
     SplitBy,
 )
 from data_formats.nist_layout import stand_upright
-from data_formats.problems import Problem, naming, one_line, quoted
+from data_formats.problems import Problem, naming, one_line, quoted, shown_name
 from errors import DataError
 from image_groups import deal_groups, groups_of
 
@@ -51,6 +51,7 @@ __all__ = [
     "SplitBy",
     "SplitName",
     "Splits",
+    "class_standing_for",
     "open_data_set",
     "read_labelled_images",
     "split_data",
@@ -120,6 +121,11 @@ class DataSet:
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The name of its file or folder, fit for people."""
+        return shown_name(self.source)
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (64 hex digits) over images, labels, classes and splits."""
@@ -187,11 +193,9 @@ class DataSet:
         Raises:
             DataError: There is no such class, whatever the case.
         """
-        if character in self.classes:
-            return self.classes.index(character), None
-        alike = [name for name in self.classes if name.casefold() == character.casefold()]
-        if len(alike) == 1:
-            return self.classes.index(alike[0]), alike[0]
+        name = class_standing_for(character, self.classes)
+        if name is not None:
+            return self.classes.index(name), None if name == character else name
         raise DataError(
             f"{self._why_no_class(character)}; it has {one_line(' '.join(self.classes))}"
         )
@@ -222,6 +226,22 @@ class DataSet:
             given = quoted(name) if name else "an empty text"
             return f"ask the data set for one character, not for {given}"
         return f"the data set has no class {quoted(name)}"
+
+
+def class_standing_for(character: str, classes: Sequence[str]) -> str | None:
+    """The class of that name, or else the one that differs from it by case alone.
+
+    Args:
+        character: The name of a class, or nearly one.
+        classes: The names of all of them.
+
+    Returns:
+        One of `classes`; None where there is no such class, or several.
+    """
+    if character in classes:
+        return character
+    alike = [name for name in classes if name.casefold() == character.casefold()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True) -> LabelledImages:

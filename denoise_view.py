@@ -174,18 +174,20 @@ def untold(denoisers: Sequence[DenoiserSettings]) -> list[str]:
 
 
 def _compared(comparison: Comparison) -> str:
-    errors = comparison.errors
-    words = (
-        f"{comparison.one} against {comparison.other}: MSE {errors.difference:+.5f} "
-        f"({errors.low:+.5f} to {errors.high:+.5f}, p {_p_value(errors.p_value)})"
-    )
-    if comparison.accuracy is None:
-        return words
-    accuracy = comparison.accuracy
-    return (
-        f"{words}; read rightly only after the first {accuracy.only_one}, only after the second "
-        f"{accuracy.only_other} (p {_p_value(accuracy.p_value)})"
-    )
+    errors, accuracy = comparison.errors, comparison.accuracy
+    words = f"{comparison.one} against {comparison.other}: MSE {errors.difference:+.5f}"
+    if errors.can_tell:
+        words += f" ({errors.low:+.5f} to {errors.high:+.5f}, p {_p_value(errors.p_value)})"
+    if accuracy is not None:
+        words += (
+            f"; read rightly only after the first {accuracy.only_one}, only after the second "
+            f"{accuracy.only_other}"
+        )
+        if errors.can_tell:
+            words += f" (p {_p_value(accuracy.p_value)})"
+    if not errors.can_tell:
+        words += f"; {counted(errors.images, 'image')} cannot tell a difference from chance"
+    return words
 
 
 def _p_value(p_value: float) -> str:

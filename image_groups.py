@@ -24,7 +24,8 @@ def groups_of(names: Sequence[str], pattern: str) -> Indices:
     """Number the groups that images belong to.
 
     Args:
-        names: The file name of each image below the data set's folder, such as "A/0001.png".
+        names: The file of each image below the data set's folder, such as "A/0001.png" or
+            "anna/A/0001.png".
         pattern: `FILE`, where images in different folders with the same file name belong together;
             or a regular expression that is searched in the names, whose first group in parentheses,
             or the whole where it has none, names the group of images.
@@ -53,7 +54,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     except (re.error, RecursionError, OverflowError) as error:
         raise Problem(
             f"--group {quoted(pattern)} is no regular expression: {one_line(str(error))}; give one "
-            f"such as '/(.*)_', or '{FILE}' for the file's name"
+            f"such as '/([^/]*)_', or '{FILE}' for the file's name"
         ) from error
 
 

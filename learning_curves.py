@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errors import UserError
 from model_collection import Entry, ModelCollection
+from training_words import comparison
 from unused_path import unused_path
 
 if TYPE_CHECKING:
     from evaluation.report_plots import Curve
 
 MOST_CURVES = 12  # of a picture
+TITLE_WIDTH = 28  # letters of a line above a curve
+TITLE_LINES = 4  # of what tells a training from the others
 
 
 def curve_of(name: str, entry: Entry) -> Curve:
@@ -48,12 +52,12 @@ def write_learning_curves(
     drawn = [number for number in numbers if collection.entries[number].history][:MOST_CURVES]
     if not drawn:
         raise UserError("the entries have no history of epochs to draw")
-    curves = []
-    for number in drawn:
-        entry = collection.entries[number]
-        settings = entry.training_parameters
-        title = f"entry {number}: {settings.optimizer}, batch {settings.train_batch_size}"
-        curves.append(curve_of(title, entry))
+    entries = [collection.entries[number] for number in drawn]
+    trainings = comparison((entry.layers, entry.training_parameters) for entry in entries)
+    curves = [
+        curve_of(_title(number, own), entry)
+        for number, own, entry in zip(drawn, trainings.own, entries, strict=True)
+    ]
     path = unused_path(folder / "learning-curves.png")
     try:
         plot_learning_curves(curves, path)
@@ -62,3 +66,9 @@ def write_learning_curves(
             f"the learning curves cannot be written to {path}: {error.strerror or error}"
         ) from error
     return path, len(drawn)
+
+
+def _title(number: int, own: str) -> str:
+    """Lines that name an entry, and say what the trainings of the others do not have."""
+    lines = textwrap.wrap(own, TITLE_WIDTH, max_lines=TITLE_LINES, placeholder=" …")
+    return "\n".join([f"entry {number}", *lines])

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from collection_dialogue import CollectionDialogue, kept_in
 from counting import counted
-from data_parser import SPLIT_SHARES, open_data_set
+from data_formats.problems import shown
+from data_parser import SPLIT_SHARES, WANTED, open_data_set
 from denoise_dialogue import DenoiseDialogue
 from dialogue import SettingsFiles, sentence, wait_for_keras
-from errors import UserError
+from errors import DataError, UserError
 from generator_dialogue import GeneratorDialogue
 from keras_preload import KerasPreload
 from predict_dialogue import PredictDialogue
@@ -128,18 +129,41 @@ def _at_hand(data_path: Path) -> Path:
     """The path itself, or, where it is the name of a known data set, its copy in the cache.
 
     Raises:
-        UserError: the data set cannot be downloaded.
+        UserError: there is no such file, or the data set cannot be downloaded.
+        KeyboardInterrupt: Ctrl-C in a download.
     """
-    from downloads.known import cache_folder, is_known
+    from downloads.known import KNOWN, cache_folder, is_known
 
-    name = str(data_path)
-    if not is_known(name) or data_path.exists():
+    if not _is_missing(data_path):
         return data_path
+    name = str(data_path)
+    if not is_known(name):
+        raise DataError(
+            f"{shown(data_path)}: there is no such file; {WANTED}, or the name of one that is "
+            f"downloaded: {', '.join(KNOWN)}"
+        )
     from download_view import make_download_view
     from downloads.fetching import fetch
 
-    with make_download_view(make_console()) as show:
-        return fetch(name, cache_folder(), show, should_stop=lambda: False)
+    try:
+        with make_download_view(make_console()) as show:
+            return fetch(name, cache_folder(), show, should_stop=lambda: False)
+    except KeyboardInterrupt:
+        print(
+            f"Stopped. What has come is kept: with {name} again, the download goes on from there.",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):  # whoever opens it says what is wrong
+        return False
+    return False
 
 
 class Menu:
@@ -175,7 +199,7 @@ class Menu:
         """Say what is open, load the collection asked for, and mention unsaved work."""
         counts = ", ".join(f"{count:,} {name}" for name, count in data_set.counts().items())
         say(
-            f"{data_set.source.name}: {counted(len(data_set.labels), 'image')} of "
+            f"{data_set.name}: {counted(len(data_set.labels), 'image')} of "
             f"{counted(len(data_set.classes), 'character')} ({counts})"
         )
         for note in data_set.notes:

@@ -397,8 +397,7 @@ def _reader(network: keras.Model, parameters: TrainingParameters) -> keras.Model
 def origin_of(data_set: DataSet) -> DataOrigin:
     """Where an entry that is trained on this data set comes from."""
     return DataOrigin(
-        # A file's name may hold what no terminal should be sent.
-        name="".join(c if c.isprintable() else "?" for c in data_set.source.name),
+        name=data_set.name,
         fingerprint=data_set.fingerprint,
         split_by=data_set.split_by,
         seed=data_set.seed,

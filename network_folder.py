@@ -20,6 +20,7 @@ import numpy.typing as npt
 from checked_folder import (
     FILE_NAME,
     SCHEMA_VERSION,
+    FolderDamaged,
     Problem,
     a_mapping,
     a_number,
@@ -105,11 +106,22 @@ def read_networks(
     while True:
         version = _version(folder)
         try:
-            return read(read_document(folder, form.name))
+            with _damage_mendable(folder):
+                return read(read_document(folder, form.name))
         except CollectionError:
             # Another program may have replaced the document, and removed files that it named.
             if _version(folder) == version:
                 raise
+
+
+@contextlib.contextmanager
+def _damage_mendable(folder: Path) -> Iterator[None]:
+    """Say of a damaged folder of networks, which no command loads, what to do about it."""
+    try:
+        yield
+    except FolderDamaged as error:
+        remedy = f"move the folder {folder} away, or name another place with -g"
+        raise FolderDamaged(error.wrong, remedy) from error
 
 
 def _version(folder: Path) -> tuple[int, ...]:
@@ -149,7 +161,8 @@ def alone_in(
         CollectionError: that cannot be had.
     """
     if holds_document(folder):
-        read_document(folder, form.name)
+        with _damage_mendable(folder):
+            read_document(folder, form.name)
     started = time.monotonic()
 
     def wait(seconds: float) -> None:

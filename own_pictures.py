@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats.image_folder import MOST_OTHERS, MOST_OTHERS_A_PICTURE
 from data_formats.picture import (
     LONGEST_START,
@@ -28,7 +29,9 @@ from data_formats.picture import (
 )
 from data_formats.problems import one_line, shown
 from data_formats.replacing import replacing
+from data_parser import class_standing_for
 from errors import DataError
+from evaluation import overlap
 from evaluation.recognition import Likely, ranked
 from image_preparation import (
     IMAGE_SIZE,
@@ -43,6 +46,8 @@ MOST_BYTES = 2**28  # of one picture
 MOST_PICTURES = 100_000  # of a folder
 LIKELIEST_WRITTEN = 3
 
+NO_KEYS: overlap.Keys = np.empty(0, np.uint64)
+
 Image = npt.NDArray[np.uint8]
 
 
@@ -53,6 +58,7 @@ class PictureReading:
     Attributes:
         path: the file.
         expected: the class that the picture's folder names, or None where it names none.
+        met: whether the image took part in the network's training or choosing.
         image: uint8 (28, 28), what the network got to see; None where it could not be read.
         likeliest: all classes, likeliest first; empty where it could not be read.
         problem: why it could not be read; empty where it could.
@@ -60,6 +66,7 @@ class PictureReading:
 
     path: Path
     expected: str | None
+    met: bool
     image: Image | None
     likeliest: tuple[Likely, ...]
     problem: str
@@ -185,7 +192,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
         if others > MOST_OTHERS and others > MOST_OTHERS_A_PICTURE * pictures:
             raise DataError(
                 f"{shown(folder)}: most of it are other files ({others:,} before there are "
-                f"{pictures + 1:,} pictures); give a folder of pictures"
+                f"{counted(pictures + 1, 'picture')}); give a folder of pictures"
             )
 
 
@@ -201,15 +208,17 @@ def _is_picture(path: Path) -> bool:
 
 
 def expected_class(path: Path, classes: Sequence[str]) -> str | None:
-    """The class that the name of a picture's folder names, or None."""
+    """The class that the name of a picture's folder names, be it in another case, or None."""
     name = unicodedata.normalize("NFC", path.absolute().parent.name)
-    return name if name in classes else None
+    return class_standing_for(name, classes)
 
 
 def read_all(
     paths: Sequence[Path],
     classes: Sequence[str],
     probabilities_of: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.floating]],
+    used: overlap.Keys = NO_KEYS,
+    show: Callable[[int], None] = lambda done: None,
 ) -> list[PictureReading]:
     """Read pictures, those that cannot be read too.
 
@@ -217,10 +226,13 @@ def read_all(
         paths: picture files.
         classes: the C characters.
         probabilities_of: from uint8 (N, 28, 28) to (N, C), each row summing to 1.
+        used: uint64 keys of images that took part in the network's training or choosing.
+        show: told before each picture how many are done.
     """
     images: list[Image] = []
     problems: dict[Path, str] = {}
-    for path in paths:
+    for number, path in enumerate(paths):
+        show(number)
         try:
             images.append(read_picture(path))
         except DataError as error:
@@ -230,7 +242,9 @@ def read_all(
     for path, image in _with_images(paths, images, problems):
         likeliest = ranked(next(rows), classes) if image is not None else ()
         expected = expected_class(path, classes)
-        readings.append(PictureReading(path, expected, image, likeliest, problems.get(path, "")))
+        met = image is not None and bool(overlap.were_seen(image[np.newaxis], used)[0])
+        problem = problems.get(path, "")
+        readings.append(PictureReading(path, expected, met, image, likeliest, problem))
     return readings
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import views
+from dialogue import with_status
 from generator_dialogue import ask_for_generator
 from image_generator import GENERATORS
 from terminal import Asker, as_path, say, shown_path, shows_colours
@@ -70,7 +71,12 @@ class PredictDialogue:
         path = as_path(answer)
         paths = pictures_below(path) if path.is_dir() else [path]
         self._wait_for_keras()
-        readings = self._session.read_pictures(paths)
+        readings = with_status(
+            lambda show: self._session.read_pictures(
+                paths,
+                show=lambda done: show(f"Reading picture {done + 1:,} of {len(paths):,} ..."),
+            )
+        )
         if not path.is_dir():
             say(views.picture_reading(readings[0], shows_colours()))
             return

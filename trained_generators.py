@@ -257,7 +257,7 @@ class TrainedGenerators:
             steps=trained.steps,
             seconds=trained.seconds,
             seed=self._seed,
-            data=images_learnt(images, self._data_set.source.name, "the generator split"),
+            data=images_learnt(images, self._data_set.name, "the generator split"),
             quality={},
             versions=library_versions(),
             weights=trained.weights,

@@ -182,11 +182,14 @@ class TrainerPredictor:
             likeliest=recognition.ranked(probabilities, self.collection.classes),
         )
 
-    def read_pictures(self, paths: Sequence[Path]) -> list[PictureReading]:
+    def read_pictures(
+        self, paths: Sequence[Path], *, show: Callable[[int], None] = lambda done: None
+    ) -> list[PictureReading]:
         """Read pictures of one character each with the best network.
 
         Args:
             paths: picture files; one that cannot be read is told by its reading.
+            show: told before each picture how many are done.
 
         Raises:
             UserError: there is no network.
@@ -194,7 +197,13 @@ class TrainerPredictor:
         import own_pictures  # with what it needs, which other commands do without
 
         best = self._best()
-        return own_pictures.read_all(paths, self.collection.classes, partial(self._read, best))
+        return own_pictures.read_all(
+            paths,
+            self.collection.classes,
+            partial(self._read, best),
+            self.collection.keys_of(best),
+            show,
+        )
 
     def judge_denoisers(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checked_folder import write_atomically
+from data_formats.problems import shown
 from terminal import shown_path
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def state_folder() -> Path:
 def log_skipped(data_set: DataSet) -> str:
     """Write down what a data set lacks; returns the name of the log for people."""
     log = state_folder() / "left-out.log"
-    lines = [f"{datetime.now().isoformat(timespec='seconds')} {data_set.source}", *data_set.skipped]
+    heading = f"{datetime.now().isoformat(timespec='seconds')} {shown(data_set.source)}"
+    lines = [heading, *data_set.skipped]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(log, "\n".join([*lines, ""]).encode("utf-8", "replace"))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ASCII_INK = " .:-=+*#%@"
 DARKEST_GREY, GREYS = 232, 24  # the grey ramp of 256-colour terminals
 LIKELIEST_SHOWN = 5
+TOOK_PART = "took part in the training or choosing of the network"
 PROBLEMS_SHOWN = 5
 BAR_LENGTH = 20
 NESTED = "  "  # before layers that lie in another layer
@@ -133,6 +134,8 @@ def picture_reading(reading: PictureReading, colours: bool) -> str:
         f"Predicted character: {reading.likeliest[0].character}",
         *_ranking(reading.likeliest),
     ]
+    if reading.met:
+        lines.append(f"This picture {TOOK_PART}.")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -165,17 +168,24 @@ def picture_readings(readings: Sequence[PictureReading]) -> str:
     lines = [f"Read {len(read):,} of {counted(len(readings), 'picture')}."]
     known = [reading for reading in read if reading.expected is not None]
     if known:
-        right = sum(reading.likeliest[0].character == reading.expected for reading in known)
-        lines.append(
-            f"Of {len(known):,} in folders that name a character, {right:,} "
-            f"{'is' if right == 1 else 'are'} taken for it "
-            f"({right / len(known):.2%})."
-        )
-    lines += [
-        f"  {one_line(str(reading.path))}: {reading.problem}"
-        for reading in [one for one in readings if one.image is None][:PROBLEMS_SHOWN]
-    ]
+        lines.append(f"Of {len(known):,} in folders that name a character, {_taken_for_it(known)}.")
+    met = sum(reading.met for reading in read)
+    if met:
+        lines.append(f"{counted(met, 'picture')} {TOOK_PART}: on new ones it does worse.")
+        new = [reading for reading in known if not reading.met]
+        if new:
+            lines.append(f"Of the {len(new):,} in such folders that are new, {_taken_for_it(new)}.")
+    unread = [reading for reading in readings if reading.image is None]
+    lines += [f"  {one_line(str(one.path))}: {one.problem}" for one in unread[:PROBLEMS_SHOWN]]
+    if len(unread) > PROBLEMS_SHOWN:
+        lines.append(f"  and {counted(len(unread) - PROBLEMS_SHOWN, 'other')}")
     return "\n".join(lines)
+
+
+def _taken_for_it(readings: Sequence[PictureReading]) -> str:
+    """How many are taken for what their folder names, one or more."""
+    right = sum(reading.likeliest[0].character == reading.expected for reading in readings)
+    return f"{right:,} {'is' if right == 1 else 'are'} taken for it ({right / len(readings):.2%})"
 
 
 def _share(score: Score) -> str:

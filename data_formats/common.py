@@ -55,8 +55,9 @@ class Content:
         classes: The character, or the name, of each class; each has an image.
         in_test: bool (N,), which rows are the file's own test rows.
         division: The splits, where the format keeps them; otherwise None.
-        names: The file name of each image below the data set's folder, such as "A/0001.png", with
-            "/" between folders; empty where the format keeps none.
+        names: The file of each image below the data set's folder, such as "A/0001.png" or
+            "anna/A/0001.png", but for folders that hold all images or tell the test rows; with "/"
+            between folders; empty where the format keeps none.
         notes: What the user should know about how it was read, a sentence each.
         skipped: What could not be read and was left out, "file name: why" each.
     """

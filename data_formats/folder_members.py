@@ -10,7 +10,6 @@ import io
 import os
 import re
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,12 @@ MOST_MEMBERS = 2_000_000
 MOST_PICTURE_BYTES = 2**28
 MOST_UNPACKED_BYTES = 2**35  # of all pictures of an archive
 
+# Told the kind of what is left out, its name, and why.
+LeaveOut = Callable[[str, str, str], None]
+
+_UNSAFE = "it is a link or device, or leads out of the archive"
+_NO_FILE = "it is a link to nowhere, a device or a pipe"
+_NOTHING_IN_IT = "the folder is empty"
 _TAR_NAMES = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _ZIP_METHODS = (0, 8, 12)  # stored, deflated, bzip2
 _TAR_BLOCK = 512
@@ -107,31 +112,55 @@ def recognises_archive(path: Path) -> bool:
         return path.name.lower().endswith(".zip" if zipped else _TAR_NAMES)
 
 
-def members_of(path: Path, counts: Counter[str]) -> Iterator[Member]:
+def members_of(path: Path, leave_out: LeaveOut) -> Iterator[Member]:
     """All regular files of a folder or an archive.
 
     Args:
         path: The folder or the archive.
-        counts: Gets what is passed over: "unsafe" for links, devices and names that lead out of
-            an archive; "headers" counts a tar archive's files and folders.
+        leave_out: Is told what is passed over: "unsafe" are links, devices and names that lead out
+            of an archive; "special" in a folder what is called a picture, but is a link to nowhere,
+            a device or a pipe; "empty" are folders with nothing in them.
 
     Raises:
         Problem: The archive is damaged or too large.
         OSError: The folder or the archive cannot be opened.
     """
     if path.is_dir():
-        members = _in_folder(path)
+        members = _in_folder(path, leave_out)
     else:
         with path.open("rb") as file:
             zipped = file.read(2) == b"PK"
-        members = _in_zip(path, counts) if zipped else _in_tar(path, counts)
+        members = _in_zip(path, leave_out) if zipped else _in_tar(path, leave_out)
     for number, member in enumerate(members):
         if number >= MOST_MEMBERS:
             raise Problem(f"it holds more than {MOST_MEMBERS:,} files")
         yield member
 
 
-def _in_folder(folder: Path) -> Iterator[Member]:
+class _Folders:
+    """The folders of an archive, to tell those that hold nothing."""
+
+    def __init__(self) -> None:
+        self._named: dict[PurePosixPath, None] = {}
+        self._filled: set[PurePosixPath] = set()
+
+    def add(self, folder: PurePosixPath | None) -> None:
+        if folder is not None and not any(map(is_litter, folder.parts)):
+            self._named[folder] = None
+            self.fill(folder)
+
+    def fill(self, path: PurePosixPath) -> None:
+        """Something lies there."""
+        if path.parent not in self._filled:
+            self._filled.update(path.parents)
+
+    def tell_empty(self, leave_out: LeaveOut) -> None:
+        for folder in self._named:
+            if folder not in self._filled:
+                leave_out("empty", str(folder), _NOTHING_IN_IT)
+
+
+def _in_folder(folder: Path, leave_out: LeaveOut) -> Iterator[Member]:
     """Files below a folder; no folder is gone through twice, however links lead to it."""
     seen: set[tuple[int, int]] = set()
     folders, links = [PurePosixPath()], list[PurePosixPath]()
@@ -141,16 +170,22 @@ def _in_folder(folder: Path) -> Iterator[Member]:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder / inner) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if os.path.isfile(entry.path):
-                    size = os.path.getsize(entry.path)
-                    yield Member(inner / entry.name, size, Path(entry.path).read_bytes)
-                elif os.path.isdir(entry.path) and not is_litter(entry.name):
-                    (links if entry.is_symlink() else folders).append(inner / entry.name)
+        with os.scandir(folder / inner) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
+        if not entries and inner.parts:
+            leave_out("empty", str(inner), _NOTHING_IN_IT)
+        for entry in entries:
+            if os.path.isfile(entry.path):
+                size = os.path.getsize(entry.path)
+                yield Member(inner / entry.name, size, Path(entry.path).read_bytes)
+            elif not os.path.isdir(entry.path):
+                if is_picture(inner / entry.name):
+                    leave_out("special", str(inner / entry.name), _NO_FILE)
+            elif not is_litter(entry.name):
+                (links if entry.is_symlink() else folders).append(inner / entry.name)
 
 
-def _in_zip(path: Path, counts: Counter[str]) -> Iterator[Member]:
+def _in_zip(path: Path, leave_out: LeaveOut) -> Iterator[Member]:
     import zipfile
 
     with path.open("rb") as file:
@@ -159,17 +194,21 @@ def _in_zip(path: Path, counts: Counter[str]) -> Iterator[Member]:
         if len(archive.infolist()) > MOST_MEMBERS:
             raise Problem(f"it holds more than {MOST_MEMBERS:,} files")
         read = 0
+        folders = _Folders()
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-            if info.filename.endswith("/"):  # a folder; `is_dir` fails where there is no name
-                continue
             inner = _inside(info.filename.replace("\\", "/"))
+            if info.filename.endswith("/"):  # a folder; `is_dir` fails where there is no name
+                folders.add(inner)
+                continue
             kind = stat.S_IFMT(info.external_attr >> 16)
             if inner is None or kind not in (0, stat.S_IFREG):
-                counts["unsafe"] += 1
+                leave_out("unsafe", info.filename, _UNSAFE)
                 continue
+            folders.fill(inner)
             yield Member(inner, info.file_size, partial(_unzipped, archive, info))
             read += min(info.file_size, MOST_PICTURE_BYTES) if is_picture(inner) else 0
             _check_sum(read)
+        folders.tell_empty(leave_out)
 
 
 def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -186,8 +225,11 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         raise Unreadable(f"it is damaged ({one_line(str(error))})") from error
 
 
-def _in_tar(path: Path, counts: Counter[str]) -> Iterator[Member]:
+def _in_tar(path: Path, leave_out: LeaveOut) -> Iterator[Member]:
     import tarfile
+
+    headers = 0
+    folders = _Folders()
 
     with _unpacked(path) as file:
         forward = _Forward(file)
@@ -199,17 +241,21 @@ def _in_tar(path: Path, counts: Counter[str]) -> Iterator[Member]:
             if info is None:
                 if forward.last.strip(b"\0"):  # tarfile would take it for the end
                     raise Problem("the tar file is cut off or damaged (a header makes no sense)")
+                folders.tell_empty(leave_out)
                 return
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
             archive.pax_headers = {}
             inner = _inside(info.name)
             if info.isreg() and not info.issparse() and inner is not None:
+                folders.fill(inner)
                 start, size = info.offset_data, info.size
                 yield Member(inner, size, partial(forward.taken, start, size))
-            elif not info.isdir():
-                counts["unsafe"] += 1
-            counts["headers"] += 1
-            if counts["headers"] > MOST_MEMBERS:
+            elif info.isdir():
+                folders.add(inner)
+            else:
+                leave_out("unsafe", info.name, _UNSAFE)
+            headers += 1
+            if headers > MOST_MEMBERS:
                 raise Problem(f"it holds more than {MOST_MEMBERS:,} files and folders")
 
 

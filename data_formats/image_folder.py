@@ -1,7 +1,8 @@
 """Reader of pictures in folders, one folder a class, as they are or in a tar or zip archive.
 
-Pictures may be of any size; `image_preparation` makes 28x28 images of them, unless all of them
-already are. `folder_members` finds them, `picture_names` knows what their names say.
+Pictures may be of any size; `image_preparation` makes 28x28 images of them. Those of a set that
+already is 28x28, but for a few, stay as they are. `folder_members` finds pictures, `picture_names`
+knows what their names say.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,24 @@ from counting import counted
 from data_formats.common import DIGITS, IMAGE_SIZE, Content, Images
 from data_formats.folder_members import Member, members_of, recognises_archive
 from data_formats.picture import Unreadable, eight_bits, read_grey
-from data_formats.picture_names import is_picture, natural_order, part_of, printable
+from data_formats.picture_names import (
+    is_picture,
+    natural_order,
+    part_of,
+    printable,
+    without_parts,
+)
 from data_formats.problems import Problem, one_line
 
 __all__ = ("read", "recognises_archive")  # what every reader offers
 
 MOST_OTHERS = 1_000  # files that are no pictures, before they are weighed against pictures
 MOST_OTHERS_A_PICTURE = 10
+LEAST_WHOLE = 0.9  # share of 28x28 pictures in a set that is taken to be of that size
+LEAST_TURNED = 0.02  # share of either polarity in a set of both
+CLEAR_BORDER = 0.9  # share of a picture's border that tells the paper
+BLACK, WHITE = 31, 224  # up to and from here, a pixel is as good as black or white
+DATA_FILES = (".mat", "-ubyte", "-ubyte.gz", ".npz")  # endings of data sets of other kinds
 
 
 @dataclass
@@ -36,7 +49,10 @@ class _Gathered:
         classes: The class of each picture, as named in the folder.
         files: The file name of each picture.
         parts: "train", "test" or "" for each picture, by a folder above its class.
-        skipped: What could not be read, "file name: why" each.
+        folders: The other folders above the class of each picture.
+        tried: The classes of all pictures, those that are left out too.
+        data_file: The name of a data set of another kind that lies there; empty without any.
+        skipped: What is left out, "file name: why" each.
         counts: How many members were left out for each reason; see `_notes`.
     """
 
@@ -45,11 +61,14 @@ class _Gathered:
     classes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    folders: list[tuple[str, ...]] = field(default_factory=list)
+    tried: dict[str, None] = field(default_factory=dict)
+    data_file: str = ""
     skipped: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, kind: str, name: str, why: str) -> None:
-        """Count a picture that is left out, and note its name."""
+        """Count what is left out, and note its name."""
         self.counts[kind] += 1
         self.skipped.append(f"{one_line(printable(name))}: {why}")
 
@@ -75,12 +94,13 @@ def read(path: Path, keep_digits: bool) -> Content:
     found = _Gathered()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters is found out here
-        for member in members_of(path, found.counts):
+        for member in members_of(path, found.leave_out):
             _gather(member, found)
             _check_others(found.counts)
-    if not found.files:
-        raise Problem(_why_none(found))
-    return _content(found, keep_digits)
+    content = _content(found, keep_digits) if found.files else None
+    if content is None:
+        raise Problem(_why_none(found, path))
+    return content
 
 
 def _check_others(counts: Counter[str]) -> None:
@@ -100,11 +120,14 @@ def _gather(member: Member, found: _Gathered) -> None:
     path = member.path
     if not is_picture(path):
         found.counts["others"] += 1
+        if not found.data_file and path.name.lower().endswith(DATA_FILES):
+            found.data_file = str(path)
         return
     if len(path.parts) < 2:
         found.counts["classless"] += 1
         return
     found.counts["pictures"] += 1
+    found.tried[printable(path.parent.name)] = None
     try:
         grey = read_grey(member.whole())
     except Unreadable as error:
@@ -119,19 +142,23 @@ def _gather(member: Member, found: _Gathered) -> None:
     found.classes.append(printable(path.parent.name))
     found.files.append(printable(path.name))
     found.parts.append(part_of(path.parts[:-2]))
+    found.folders.append(tuple(map(printable, without_parts(path.parts[:-2]))))
 
 
-def _content(found: _Gathered, keep_digits: bool) -> Content:
+def _content(found: _Gathered, keep_digits: bool) -> Content | None:
+    """What was found; None where no picture shows anything."""
     images, how = _images(found)
     shown = images.any(axis=(1, 2))
     for row in np.flatnonzero(~shown).tolist():
         name = f"{found.classes[row]}/{found.files[row]}"
         found.leave_out("inkless", name, "no ink was found on it")
-    notes = (*_notes(found), how)
     rows = np.flatnonzero(shown).tolist()
     classes = sorted({found.classes[row] for row in rows}, key=lambda c: (natural_order(c), c))
     if not classes:
-        raise Problem(_why_none(found))
+        return None
+    for name in [name for name in found.tried if name not in classes]:
+        found.leave_out("empty", name, "none of its pictures can be used")
+    notes = (*_notes(found), how)
     if not keep_digits and sum(name not in DIGITS for name in classes) >= 2:
         classes = [name for name in classes if name not in DIGITS]
     label = {name: number for number, name in enumerate(classes)}
@@ -149,25 +176,62 @@ def _content(found: _Gathered, keep_digits: bool) -> Content:
         np.array([label[found.classes[row]] for row in rows], np.int32),
         tuple(classes),
         in_test if not in_test.all() else np.zeros_like(in_test),
-        names=tuple(f"{found.classes[row]}/{found.files[row]}" for row in rows),
+        names=_names(found, rows),
         notes=notes,
         skipped=tuple(found.skipped),
     )
 
 
+def _names(found: _Gathered, rows: list[int]) -> tuple[str, ...]:
+    """The files of pictures with their folders, but for those that all pictures lie in."""
+    pairs = zip(min(found.folders), max(found.folders), strict=False)
+    common = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    return tuple(
+        "/".join((*found.folders[row][common:], found.classes[row], found.files[row]))
+        for row in rows
+    )
+
+
 def _images(found: _Gathered) -> tuple[Images, str]:
     """The images (N, 28, 28), and a note on what was done to them."""
-    from image_preparation import is_prepared, on_black, prepared
+    from image_preparation import is_prepared, prepared
 
     images = np.frombuffer(found.pixels, np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
-    if all(found.whole) and is_prepared(images):
-        turned = on_black(images)
-        if turned is images:
-            return images, "the pictures were 28x28, light on black, and are as they were"
-        return turned, "the pictures were 28x28, dark on white, and were turned to light on black"
-    for row in np.flatnonzero(found.whole).tolist():
-        images[row] = prepared(images[row])
-    return images, "the pictures were cropped to their ink and brought to 28x28, light on black"
+    whole = np.array(found.whole, np.bool_)
+    cropped = "cropped to their ink and brought to 28x28, light on black"
+    if whole.mean() < LEAST_WHOLE or not is_prepared(images[whole]):
+        for row in np.flatnonzero(whole).tolist():
+            images[row] = prepared(images[row])
+        return images, f"the pictures were {cropped}"
+    if whole.all():
+        return _on_black(images)
+    images[whole], how = _on_black(images[whole])
+    others = counted(int((~whole).sum()), "picture of another size was", "of other sizes were")
+    return images, f"{how}; {others} {cropped}"
+
+
+def _on_black(images: Images) -> tuple[Images, str]:
+    """Prepared pictures (N, 28, 28) with light ink on black paper, and a note on that.
+
+    It is decided for all at once, but where both kinds are among them beyond doubt.
+    """
+    from image_preparation import on_black
+
+    border = np.concatenate(
+        [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1
+    )
+    kinds = [np.mean(paper, axis=1) for paper in (border <= BLACK, border >= WHITE)]
+    if min(np.mean(kind >= CLEAR_BORDER) for kind in kinds) >= LEAST_TURNED:
+        turned = np.concatenate([on_black(image[np.newaxis]) for image in images])
+        count = int((turned != images).any(axis=(1, 2)).sum())
+        return turned, (
+            f"the pictures were 28x28; {count:,} of {len(images):,} were dark on white, and were "
+            "turned to light on black"
+        )
+    turned = on_black(images)
+    if turned is images:
+        return images, "the pictures were 28x28, light on black, and are as they were"
+    return turned, "the pictures were 28x28, dark on white, and were turned to light on black"
 
 
 def _notes(found: _Gathered) -> tuple[str, ...]:
@@ -183,13 +247,21 @@ def _notes(found: _Gathered) -> tuple[str, ...]:
         "classless": ("picture lies in no folder that would name its class and was left out",
                       "pictures lie in no folder that would name their class and were left out"),
         "others": ("other file was passed over", "other files were passed over"),
+        "empty": ("folder holds no picture that can be used",
+                  "folders hold no picture that can be used"),
+        "special": ("link to nowhere, device or pipe that is called a picture was passed over",
+                    "links to nowhere, devices or pipes that are called pictures were passed over"),
         "unsafe": ("link, device or name that leads out of the archive was passed over",
                    "links, devices or names that lead out of the archive were passed over"),
     }  # fmt: skip
     return tuple(counted(counts[kind], *words) for kind, words in told.items() if counts[kind])
 
 
-def _why_none(found: _Gathered) -> str:
+def _why_none(found: _Gathered, path: Path) -> str:
+    if found.data_file:
+        name = one_line(printable(found.data_file))
+        unpack = "give the path of that file" if path.is_dir() else "unpack it, and give that file"
+        return f"it holds no pictures that can be used, but {name}; {unpack}"
     notes = _notes(found)
     because = f" ({one_line('; '.join(notes))})" if notes else ""
     return (

@@ -66,7 +66,11 @@ def _grey(data: bytes) -> Grey:
     """The grey values (H, W) of a picture's file, uint8 or, of deeper ones, other numbers."""
     from PIL import Image, ImageOps
 
-    with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as picture:
+    try:
+        opened = Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS)
+    except Image.DecompressionBombError as error:  # whose message names a limit of Pillow's own
+        raise Unreadable(f"it has more than {MOST_PIXELS:,} pixels") from error
+    with opened as picture:
         if picture.width * picture.height > MOST_PIXELS:
             raise Unreadable(
                 f"it has {picture.width} x {picture.height} pixels, more than {MOST_PIXELS:,}"
@@ -101,8 +105,10 @@ def eight_bits(grey: Grey) -> npt.NDArray[np.uint8]:
     """Grey values (H, W) of any depth as uint8."""
     if grey.dtype == np.uint8:
         return grey
-    if grey.dtype.kind == "u":
+    if grey.dtype.kind == "u" and grey.max() > np.iinfo(np.uint8).max:
         return (grey >> 8 * (grey.dtype.itemsize - 1)).astype(np.uint8)
+    if grey.dtype.kind == "u":  # eight bits in numbers of sixteen
+        return grey.astype(np.uint8)
     reals = grey.astype(np.float64)
     spread = reals.max() / 2 - reals.min() / 2  # halves, which cannot overflow
     scaled = (reals / 2 - reals.min() / 2) / (spread or 1) * 255

@@ -42,6 +42,11 @@ def part_of(folders: tuple[str, ...]) -> str:
     return ""
 
 
+def without_parts(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders above a class but for those that `part_of` knows."""
+    return tuple(f for f in folders if f.lower() not in _TEST_FOLDERS | _TRAINING_FOLDERS)
+
+
 def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
     """What sorts names as people do: 'a2' before 'a10'."""
     pieces = re.findall(r"[0-9]{1,18}|[^0-9]+", name)

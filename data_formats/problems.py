@@ -92,6 +92,19 @@ def quoted(text: str) -> str:
     return "'" + one_line(text) + "'"
 
 
+def shown_name(path: Path) -> str:
+    """The name of a file or folder, fit for a line of a terminal or a picture.
+
+    Args:
+        path: One without a name, such as ".", is looked up.
+
+    Returns:
+        The name, with a "?" for each character that cannot be printed.
+    """
+    name = path.name or path.absolute().name
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
 def shown(path: Path) -> str:
     """Make a path fit for a message: as it is, or escaped if it holds unprintable characters."""
     text = str(path)

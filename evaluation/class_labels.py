@@ -7,6 +7,7 @@ the machine's fonts; a name that none of them can write is written as its number
 from __future__ import annotations
 
 import contextlib
+import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 
 LONGEST = 14  # in cells: a Chinese character takes two
 OWN_FAMILY = "DejaVu Sans"  # the font that Matplotlib brings
-# Draws a box with a number for every character: worse than saying that there is no font.
 LEFT_TO_RIGHT = "\u200e"  # is not seen, and counts as a letter of such a script
+# Draws a box with a number for every character: worse than saying that there is no font.
 NO_REAL_FONT = "Last Resort", ".LastResort"
 
 
@@ -58,19 +59,26 @@ def class_labels(classes: Sequence[str]) -> ClassLabels:
     return ClassLabels(tuple(texts), tuple(families), numbered)
 
 
+def as_writable(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text, with a "?" for what no font can write, and the fonts for the rest of it."""
+    families, letters = _fonts_for(set(text))
+    written = "".join(c if c in letters or c == " " else "?" for c in text)
+    return written, tuple(families)
+
+
 def cells(text: str) -> int:
     """Width of a text, about, in letters of the Latin script."""
     seen = [letter for letter in text if letter != LEFT_TO_RIGHT]
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in seen)
 
 
-def shortened(name: str) -> str:
-    """The name, or its beginning with an ellipsis where it is longer than `LONGEST` cells."""
-    if cells(name) <= LONGEST:
+def shortened(name: str, longest: int = LONGEST) -> str:
+    """The name, or its beginning with an ellipsis where it is longer than so many cells."""
+    if cells(name) <= longest:
         return name
     kept = ""
     for letter in name:
-        if cells(kept + letter) >= LONGEST:
+        if cells(kept + letter) >= longest:
             break
         kept += letter
     return kept.rstrip() + "…"
@@ -86,8 +94,21 @@ def written_with(families: Sequence[str]) -> Iterator[None]:
     """Pictures drawn meanwhile are written in these fonts, each for what those before it lack."""
     import matplotlib
 
-    with matplotlib.rc_context({"font.family": list(families), "axes.unicode_minus": True}):
+    fonts = {"font.family": list(families), "axes.unicode_minus": True}
+    with _fonts_unsaid(), matplotlib.rc_context(fonts):
         yield
+
+
+@contextlib.contextmanager
+def _fonts_unsaid() -> Iterator[None]:
+    """What Matplotlib logs of fonts meanwhile, such as one without a usual weight, is not shown."""
+    log = logging.getLogger("matplotlib.font_manager")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _fonts_for(letters: set[str]) -> tuple[list[str], set[str]]:
@@ -117,7 +138,9 @@ def _written_by(family: str, letters: set[str]) -> set[str]:
     from matplotlib.ft2font import FT2Font
 
     try:
-        font = FT2Font(findfont(FontProperties(family=[family]), fallback_to_default=False))
+        with _fonts_unsaid():
+            file = findfont(FontProperties(family=[family]), fallback_to_default=False)
+        font = FT2Font(file)
     except (OSError, RuntimeError, ValueError):  # the file is gone, or none that can be drawn with
         return set()
     if not font.scalable:  # pictures of letters, such as emoji, cannot be drawn in our size

@@ -258,7 +258,9 @@ def plot_learning_curves(curves: Sequence[Curve], path: Path) -> None:
     """
     across = min(4, len(curves))
     down = -(-len(curves) // across)
-    figure = _figure(max(4.5, 2.3 * across), 0.6 + (2.0 if down > 1 else 2.8) * down)
+    title_height = 0.15 * max(curve.name.count("\n") for curve in curves)
+    field_height = (2.0 if down > 1 else 2.8) + title_height
+    figure = _figure(max(4.5, 2.3 * across), 0.6 + field_height * down)
     fields = figure.subplots(down, across, sharey=True, squeeze=False)
     for axes, curve in zip(fields.flat, curves, strict=False):
         epochs = np.arange(1, len(curve.training) + 1)
@@ -270,7 +272,8 @@ def plot_learning_curves(curves: Sequence[Curve], path: Path) -> None:
             axes.plot(epochs, 100 * np.array(values), style, label=name, marker=marker)
         axes.set_title(curve.name, fontsize=9, parse_math=False)
         axes.grid(alpha=0.3)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlim(0.5, len(epochs) + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.tick_params(labelsize=8)
     for axes in fields.flat[len(curves) :]:
         axes.set_axis_off()

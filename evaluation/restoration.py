@@ -18,6 +18,8 @@ LEAST_INK = 128  # a pixel of this value or more is ink
 HIGHEST_PSNR = 100.0
 IMAGES_A_BATCH = 1000
 CONFIDENCE = 0.95
+# With fewer pairs no outcome of the signed-rank test is as rare as 1 in 20: 2 / 2^5 is more.
+LEAST_PAIRS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,11 @@ class PairedComparison:
     high: float
     p_value: float
     images: int
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether there are enough images to tell any difference from chance."""
+        return self.images >= LEAST_PAIRS
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Tests of how names of classes are written in pictures."""
 
+import dataclasses
 import warnings
 from pathlib import Path
 
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from evaluation.class_labels import LONGEST, cells, class_labels, shortened, written_with
+from evaluation.class_labels import (
+    LONGEST,
+    as_writable,
+    cells,
+    class_labels,
+    shortened,
+    written_with,
+)
 
 UNWRITABLE = "\U000f0001"  # of a private area: no font should have it
 NAMES = st.text(
@@ -74,6 +82,23 @@ def test_wide_letters_count_twice() -> None:
     assert cells("漢a") == 3
     assert shortened("漢" * 7) == "漢" * 7
     assert shortened("漢" * 8) == "漢" * 6 + "…"
+
+
+def test_what_is_logged_about_fonts_reaches_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib import font_manager
+
+    light = dataclasses.replace(font_manager.fontManager.ttflist[0], name="A light one", weight=300)
+    fonts = [*font_manager.fontManager.ttflist, light]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
+    labels = class_labels(("A", UNWRITABLE))
+    drawn(labels.texts, ("A light one",), tmp_path / "names.png")
+    assert not caplog.records
+
+
+def test_a_text_is_written_but_for_what_no_font_has() -> None:
+    assert as_writable(f"A {UNWRITABLE} ж") == ("A ? ж", ("DejaVu Sans",))
 
 
 def test_fonts_are_as_before_afterwards() -> None:

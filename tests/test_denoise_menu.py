@@ -256,6 +256,24 @@ def test_a_picture_that_nobody_reads_is_not_given_to_who_is_told_the_class(
     assert "The picture is not restored by 1 conditional: there is no network" in shown
 
 
+@pytest.mark.parametrize(("images", "told"), [(3, False), (12, True)])
+def test_of_few_images_no_interval_and_no_p_is_told(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch, images: int, told: bool
+) -> None:
+    monkeypatch.setattr("denoising_findings.MOST_IMAGES", images)
+    found = judge(
+        data_set,
+        [Noise("gaussian", 0.5)],
+        {"0 mean": lambda noisy, amount, labels: noisy // 2, "1 none": lambda noisy, *_: noisy},
+        lambda noisy: np.zeros(len(noisy), np.int64),
+        seed=1,
+    )
+    notes = denoise_view.findings_notes(found, "entry 0")
+    assert "against" in notes
+    assert (", p " in notes) == (" to " in notes.split("against")[1]) == told
+    assert ("3 images cannot tell a difference from chance" in notes) != told
+
+
 def test_a_folder_that_is_damaged_is_named_and_left_as_it_is(
     bare: TrainerPredictor, file: Path, tmp_path: Path
 ) -> None:
@@ -264,6 +282,7 @@ def test_a_folder_that_is_damaged_is_named_and_left_as_it_is(
     (folder / "collection.json").write_text("{}")
     shown = talk(bare, "denoise", file, "", "", "n")
     assert "denoisers" in shown and "is damaged or was changed" in shown
+    assert f"move the folder {folder} away, or name another place with -g" in shown
     assert (folder / "collection.json").read_text() == "{}"
 
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import lzma
 import os
+import shutil
 import stat
 import sys
 import tarfile
@@ -313,6 +314,36 @@ def test_among_others_pictures_of_28_by_28_are_prepared_too(tmp_path: Path) -> N
     assert any("cropped" in note for note in content.notes)
 
 
+def test_a_few_pictures_of_other_sizes_change_nothing_in_a_set_of_28_by_28(tmp_path: Path) -> None:
+    files = {f"{'AB'[i % 2]}/{i}.png": encoded(Image.fromarray(255 - small(i))) for i in range(18)}
+    content = read_files(tmp_path, files | {"B/large.png": picture(5)})
+    assert np.array_equal(content.images[:9], [small(i) for i in range(0, 18, 2)])
+    assert not content.images[-1, 0].any() and content.images[-1].any()
+    (note,) = content.notes
+    assert "were turned" in note and "1 picture of another size was cropped" in note
+
+
+def test_dark_and_light_paper_among_28_by_28_pictures_are_told_apart(tmp_path: Path) -> None:
+    crosses = [np.zeros((28, 28), np.uint8) for _ in range(8)]
+    for number, cross in enumerate(crosses):
+        cross[6:22, 8 + number : 11 + number] = 255
+    files = {
+        f"A/{number}.png": encoded(Image.fromarray(cross if number % 2 else 255 - cross))
+        for number, cross in enumerate(crosses)
+    }
+    content = read_files(tmp_path, files)
+    assert np.array_equal(content.images, crosses)
+    assert content.notes == (
+        "the pictures were 28x28; 4 of 8 were dark on white, and were turned to light on black",
+    )
+
+
+def test_eight_bits_in_16_bit_pictures_of_28_by_28_stay_as_they_are(tmp_path: Path) -> None:
+    deep = encoded(Image.fromarray(small(3).astype(np.uint16)))
+    content = read_files(tmp_path, {"A/0.png": deep, "A/1.png": deep})
+    assert np.array_equal(content.images[0], small(3))
+
+
 def test_16_bit_pictures_of_28_by_28_keep_their_upper_bits(tmp_path: Path) -> None:
     deep = Image.fromarray(small(3).astype(np.uint16) * 256 + 77)
     content = read_files(tmp_path, {"A/0.png": encoded(deep), "A/1.png": encoded(deep)})
@@ -336,15 +367,41 @@ def test_flat_and_broken_pictures_are_left_out_and_told_of(tmp_path: Path) -> No
     content = read_files(tmp_path, files)
     assert content.classes == ("A", "B") and len(content.images) == 4
     why = dict(line.split(": ", 1) for line in content.skipped)
-    assert set(why) == set(files) - set(letters("A", "B"))
+    assert set(why) == set(files) - set(letters("A", "B")) | {"C"}
+    assert why["C"] == "none of its pictures can be used"
     assert why["A/flat.png"] == why["A/flat28.png"] == "it is one flat grey"
     assert why["A/noise.png"] == "no ink was found on it"
     assert "no PNG, JPEG" in why["B/text.png"]
+    assert content.notes[3] == "1 folder holds no picture that can be used"
     assert content.notes[:3] == (
         "2 of 11 pictures are one flat grey and were left out",
         "1 of 11 pictures shows no ink and was left out",
         "4 of 11 pictures could not be read and were left out",
     )
+
+
+@pytest.mark.parametrize("name", ["data", "data.tar", "data.zip"])
+def test_folders_without_anything_are_told_of(tmp_path: Path, name: str) -> None:
+    data = folder(tmp_path / "made", letters("A", "B"))
+    (data / "C" / "deep").mkdir(parents=True)
+    (data / ".git" / "refs").mkdir(parents=True)
+    if name == "data.tar":
+        with tarfile.open(tmp_path / name, "w") as archive:
+            archive.add(data, ".")
+    elif name == "data.zip":
+        shutil.make_archive(str(tmp_path / "data"), "zip", data)
+    content = read(data if name == "data" else tmp_path / name, True)
+    assert content.skipped == ("C/deep: the folder is empty",)
+    assert content.notes[0] == "1 folder holds no picture that can be used"
+
+
+def test_the_folders_of_pictures_are_part_of_their_names(tmp_path: Path) -> None:
+    files = {
+        f"set/{name}/{part}/A/{number}.png": picture(number)
+        for number, name in enumerate(("anna", "bob"))
+        for part in ("train", "test")
+    }
+    assert set(read_files(tmp_path, files).names) == {"anna/A/0.png", "bob/A/1.png"}
 
 
 def test_litter_and_other_files_are_passed_over_quietly(tmp_path: Path) -> None:
@@ -369,6 +426,15 @@ def test_pictures_without_a_class_are_told_of(tmp_path: Path) -> None:
     assert any(note.startswith("1 picture lies in no folder") for note in content.notes)
 
 
+@pytest.mark.parametrize(
+    "name", ["gzip/emnist-letters-test-images-idx3-ubyte.gz", "matlab/emnist-letters.mat"]
+)
+def test_a_data_set_of_another_kind_in_it_is_named(tmp_path: Path, name: str) -> None:
+    files = {"readme.txt": b"", name: b"data"}
+    assert f"{name}; unpack it, and give that file" in refusal(zipped(tmp_path / "a.zip", files))
+    assert f"{name}; give the path of that file" in refusal(folder(tmp_path / "a", files))
+
+
 @pytest.mark.parametrize("files", [{}, {"x.png": picture()}, {"A/x.txt": b""}, {"A/x.png": b""}])
 def test_a_folder_without_pictures_is_refused(tmp_path: Path, files: Files) -> None:
     (tmp_path / "data").mkdir()
@@ -391,6 +457,8 @@ def test_names_that_lead_out_of_an_archive_are_passed_over(tmp_path: Path, name:
         assert (
             "1 link, device or name that leads out of the archive was passed over" in content.notes
         )
+        (line,) = content.skipped
+        assert name[:100] in line and line.endswith("leads out of the archive")
 
 
 @pytest.mark.parametrize(
@@ -402,7 +470,9 @@ def test_links_and_devices_of_a_tar_file_are_passed_over(tmp_path: Path, kind: b
         info = tarfile.TarInfo("A/z.png")
         info.type, info.linkname = kind, "A/0.png"
         archive.addfile(info)
-    assert len(read(path, True).images) == 4
+    content = read(path, True)
+    assert len(content.images) == 4
+    assert content.skipped == ("A/z.png: it is a link or device, or leads out of the archive",)
 
 
 def test_links_of_a_zip_file_are_passed_over(tmp_path: Path) -> None:
@@ -411,7 +481,9 @@ def test_links_of_a_zip_file_are_passed_over(tmp_path: Path) -> None:
         info = zipfile.ZipInfo("A/z.png")
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, "0.png")
-    assert len(read(path, True).images) == 4
+    content = read(path, True)
+    assert len(content.images) == 4
+    assert content.skipped == ("A/z.png: it is a link or device, or leads out of the archive",)
 
 
 def test_a_zip_file_made_with_backslashes_is_read(tmp_path: Path) -> None:
@@ -439,6 +511,10 @@ def test_links_in_folders_are_not_followed_in_circles(tmp_path: Path) -> None:
     os.mkfifo(data / "A" / "pipe.png")
     content = read(data, True)
     assert content.names == ("A/0.png", "A/1.png", "A/9.png", "B/0.png", "B/1.png")
+    lost = [f"A/{name}.png" for name in ("itself", "nowhere", "pipe")]
+    why = "it is a link to nowhere, a device or a pipe"
+    assert content.skipped == tuple(f"{name}: {why}" for name in lost)
+    assert content.notes[0].startswith("3 links to nowhere, devices or pipes")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
@@ -491,7 +567,8 @@ def png_claiming(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("side", [7_100, 10_000, 60_000])
 def test_a_picture_of_too_many_pixels_is_left_out(tmp_path: Path, side: int) -> None:
     content = read_files(tmp_path, letters("A") | {"A/bomb.png": png_claiming(side, side)})
-    assert len(content.images) == 2 and "pixels" in content.skipped[0]
+    assert len(content.images) == 2
+    assert "more than 50,000,000" in content.skipped[0] and "178956970" not in content.skipped[0]
 
 
 def test_headers_of_a_tar_file_cannot_claim_memory(tmp_path: Path) -> None:
@@ -563,9 +640,9 @@ def test_a_changed_picture_is_read_or_left_out(
 ) -> None:
     data = mutated(SAMPLES[sample], mutations)
     suffix = ("png", "gif", "tif", "jpg", "bmp", "webp")[sample]
-    files = {"A/0.png": picture(), f"B/x.{suffix}": data[: int(len(data) * kept)]}
+    files = letters("A", "B", each=1) | {f"B/x.{suffix}": data[: int(len(data) * kept)]}
     content = read(zipped(tmp_path / "a.zip", files), True)
-    assert len(content.images) + len(content.skipped) == 2
+    assert len(content.images) + len(content.skipped) == 3
     assert all(len(line.split(": ", 1)) == 2 and line.isprintable() for line in content.skipped)
 
 

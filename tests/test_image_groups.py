@@ -1,11 +1,13 @@
 """Tests of groups: images of one hand are never in two splits, whatever their classes."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import data_parser
 import image_groups
@@ -21,6 +23,20 @@ def partition(groups: np.ndarray) -> set[frozenset[int]]:
 
 
 # ------------------------------------------------------------------------- patterns
+
+
+def test_a_folder_above_the_classes_can_name_the_hand(tmp_path: Path) -> None:
+    for writer, hand in enumerate(("anna", "bob", "cleo", "dora", "emil")):
+        for name in "AB":
+            folder = tmp_path / "set" / hand / name
+            folder.mkdir(parents=True)
+            for number in range(3):
+                grey = np.full((40, 40), 255, np.uint8)
+                grey[10:30, 4 + number : 8 + number + 3 * writer] = 0
+                Image.fromarray(grey).save(folder / f"{number}.png")
+    data_set = data_parser.open_data_set(tmp_path / "set", group=r"^(\w+)/")
+    assert data_set.split_by == "group"
+    assert sorted(data_set.counts().values()) == [6, 6, 6, 12]  # six images a hand
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Tests of the menu with answers from a pipe, in this process."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 import collection_dialogue
 import dialogue
+import menu
 import model_collection
-from data_parser import DataSet
+from data_parser import DataSet, write_npz
 from menu import HELP, Menu
 from terminal import InputEnded, PipeAsker, shown_path
 from trainer_predictor import TrainerPredictor
@@ -576,7 +578,49 @@ def test_evaluate_scores_each_entry_and_writes_the_confusions(
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_data_set_is_named_without_what_cannot_be_shown(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    odd = tmp_path / "bad\udcff\nset.npz"
+    write_npz(session.data_set, odd)
+    session.data_set = dataclasses.replace(session.data_set, source=odd, skipped=("A/1.png: why",))
+    shown = talk(session, "evaluate", "") + greeting(session, None)
+    assert "On the test split of bad??set.npz:" in shown and "defect" not in shown
+    assert "bad??set.npz: 120 images" in shown
+    assert session.evaluate(odd).name == "all images of bad??set.npz"
+    assert (tmp_path / "confusion-matrix.png").exists()
+    log = (state_folder() / "left-out.log").read_text().splitlines()
+    assert len(log) == 2 and r"bad\udcff\nset.npz" in log[0]
+
+
 # ------------------------------------------------------------------------- the start
+
+
+def test_ctrl_c_in_a_download_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*given: Any, **options: Any) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("HANDWRITING_CACHE", str(tmp_path))
+    monkeypatch.setattr("downloads.fetching.fetch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        menu.run(
+            Path("mnist"),
+            model_folder=None,
+            generator_folder=None,
+            seed=1,
+            keep_digits=True,
+            file_split=False,
+            shares=None,
+            group=None,
+            workers=None,
+            cluster=None,
+        )
+    said = capsys.readouterr().err
+    assert said == (
+        "Stopped. What has come is kept: with mnist again, the download goes on from there.\n"
+    )
 
 
 def greeting(session: TrainerPredictor, folder: Path | None) -> str:

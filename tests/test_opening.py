@@ -106,6 +106,16 @@ def test_what_is_no_data_set_is_refused_in_a_sentence(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr and not done.stdout
 
 
+@pytest.mark.parametrize("name", ["MNIST", "emnist_letters"])
+def test_a_name_that_is_nearly_known_is_answered_with_the_known_ones(
+    tmp_path: Path, name: str
+) -> None:
+    done = opened(name, state=tmp_path)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert f"{name}: there is no such file" in done.stderr
+    assert "mnist, fashion-mnist" in done.stderr and "emnist-letters" in done.stderr
+
+
 def test_a_whole_disk_is_not_gone_through(tmp_path: Path) -> None:
     done = opened("/", state=tmp_path)
     assert done.returncode == 2

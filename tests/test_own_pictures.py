@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 import own_pictures
 from data_parser import DataSet
 from errors import DataError, UserError
+from evaluation import overlap
 from menu import Menu
 from terminal import PipeAsker
 from trainer_predictor import TrainerPredictor
@@ -272,6 +273,13 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
         own_pictures.pictures_below(tmp_path)
 
 
+def test_one_picture_among_very_many_other_files_is_told_as_one(tmp_path: Path) -> None:
+    for number in range(1200):
+        (tmp_path / f"{number}.txt").touch()
+    with pytest.raises(DataError, match="before there are 1 picture\\)"):
+        own_pictures.pictures_below(tmp_path)
+
+
 def test_a_folder_of_other_files_is_not_gone_through(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -287,6 +295,8 @@ def test_a_folder_of_other_files_is_not_gone_through(tmp_path: Path) -> None:
 def test_the_folder_tells_the_expected_character_where_it_names_one() -> None:
     assert own_pictures.expected_class(Path("x/A/1.png"), CLASSES) == "A"
     assert own_pictures.expected_class(Path("x/D/1.png"), CLASSES) is None
+    assert own_pictures.expected_class(Path("x/c/1.png"), CLASSES) == "C"
+    assert own_pictures.expected_class(Path("x/c/1.png"), ("c", "C")) == "c"
     assert own_pictures.expected_class(Path("x/e\u0301/1.png"), ("é", "B")) == "é"
 
 
@@ -392,3 +402,49 @@ def test_the_menu_writes_a_table_of_a_folder_and_replaces_none(
     assert "broken.png: is no picture that can be read" in shown
     assert "Written: readings.csv" in shown and "Written: readings-2.csv" in shown
     assert rows_of(Path("readings.csv")) == rows_of(Path("readings-2.csv"))
+
+
+def test_pictures_that_the_network_has_met_are_told_apart(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    data_set = session.data_set
+    rows = [data_set.splits.training[0], data_set.splits.training[1], data_set.splits.test[0]]
+    folder = tmp_path / "mine"
+    paths = []
+    for number, row in enumerate(rows):
+        path = folder / data_set.classes[data_set.labels[row]] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        paths.append(saved(data_set.images[row], path))
+    met = own_pictures.read_picture(paths[0]), own_pictures.read_picture(paths[1])
+    (used,) = session.collection.images_used
+    session.collection.images_used[used] = overlap.image_keys(np.stack(met))
+    done: list[int] = []
+    readings = session.read_pictures(paths, show=done.append)
+    assert [reading.met for reading in readings] == [True, True, False] and done == [0, 1, 2]
+    shown = talk(session, "Predict", "file", str(folder), "Predict", "file", str(paths[0]))
+    assert "2 pictures took part in the training or choosing of the network: on new" in shown
+    assert "Of the 1 in such folders that are new, " in shown
+    assert "This picture took part in the training or choosing of the network." in shown
+
+
+def test_the_menu_says_how_many_more_cannot_be_read(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    for number in range(12):
+        path = tmp_path / "mine" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    shown = talk(session, "Predict", "file", str(tmp_path / "mine"))
+    assert shown.count("is no picture that can be read") == 5
+    assert "  and 7 others\n" in shown
+
+
+def test_the_menu_tells_how_far_it_is_with_a_folder(
+    session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("predict_dialogue.with_status", lambda work: work(told.append))
+    for number in (1, 2):
+        drawn(tmp_path / "mine" / f"{number}.png")
+    talk(session, "Predict", "file", str(tmp_path / "mine"))
+    assert told == ["Reading picture 1 of 2 ...", "Reading picture 2 of 2 ..."]

@@ -169,6 +169,12 @@ def test_signed_ranks_are_those_of_wilcoxon_exactly(equal: int) -> None:
     assert found.images == 15 + equal  # images without a difference count in the mean alone
 
 
+@pytest.mark.parametrize("images", [5, 6])
+def test_so_many_images_can_tell_a_difference_as_the_test_can_find_one(images: int) -> None:
+    found = compare_errors(np.zeros(images), np.arange(1.0, images + 1))
+    assert found.can_tell == (found.p_value < 0.05)
+
+
 def test_equal_errors_do_not_differ() -> None:
     errors = np.array([0.1, 0.2, 0.3])
     found = compare_errors(errors, errors.copy())

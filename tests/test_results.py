@@ -157,6 +157,42 @@ def test_learning_curves_are_drawn_of_those_listed_where_they_are_asked_for(
         assert picture.width > 500
 
 
+def test_a_learning_curve_is_titled_with_what_its_training_alone_has(
+    data_set: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: list[Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    collection = a_comparison(3)
+    layers = [(Flatten(), Dense(6, activation)) for activation in ("tanh", "relu", "tanh")]
+    for number, entry in enumerate(collection.entries):
+        collection.entries[number] = dataclasses.replace(
+            entry,
+            layers=layers[number],
+            training_parameters=TrainingParameters("adam", 8 if number < 2 else 16, 1),
+            history=(EpochScores(0.3, 2.0, 0.4, 1.5),),
+        )
+    talk(data_set, collection, "results by number curves", "n")
+    titles = [axes.get_title() for axes in figures[0].axes]
+    assert sorted(titles) == [
+        "entry 0\nbatch 8, tanh",
+        "entry 1\nbatch 8, relu",
+        "entry 2\nbatch 16, tanh",
+    ]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 12])
+def test_epochs_are_whole_numbers_on_the_axis(
+    tmp_path: Path, figures: list[Any], epochs: int
+) -> None:
+    from evaluation.report_plots import Curve, plot_learning_curves
+
+    accuracies = [0.5] * epochs
+    plot_learning_curves([Curve("one", accuracies, accuracies)], tmp_path / "curves.png")
+    axes = figures[0].axes[0]
+    assert axes.get_xlim() == (0.5, epochs + 0.5)
+    shown = [tick for tick in axes.get_xticks() if 0.5 <= tick <= epochs + 0.5]
+    assert shown and all(tick == round(tick) for tick in shown)
+
+
 def test_without_a_history_there_are_no_curves_and_that_is_said(
     data_set: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -318,7 +318,7 @@ def test_the_confusion_matrix_is_a_png_that_replaces_nothing(
 
 
 @pytest.mark.parametrize("name", ["$\\frac$ and $x_.npz", "a_b^c{.npz", "a\nb.npz", "Ω字.npz"])
-@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.filterwarnings("error:Glyph")
 def test_names_are_shown_in_the_picture_as_they_are(
     session: TrainerPredictor, tmp_path: Path, name: str
 ) -> None:
@@ -326,6 +326,27 @@ def test_names_are_shown_in_the_picture_as_they_are(
         session.evaluate(None), name=f"all images of {name}", classes=("$", "\\", "_")
     )
     assert write_confusion_matrix(found, tmp_path).stat().st_size > 1000
+
+
+@pytest.mark.filterwarnings("error:Glyph")
+def test_the_confusion_matrix_is_labelled_in_short_and_in_any_script(
+    session: TrainerPredictor, tmp_path: Path, figures: list[Any]
+) -> None:
+    classes = ("\U0001f642 \U000f0001", 'a&b "q" <img src=x onerror=1>', "A")
+    found = dataclasses.replace(
+        session.evaluate(None), name=f"all images of \U000f0001{'x' * 90}.npz", classes=classes
+    )
+    write_confusion_matrix(found, tmp_path)
+    (figure,) = figures
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["#1", 'a&b "q" <img…', "A"]
+    lines = axes.get_title().split("\n")
+    assert "accuracy" in lines[0] and lines[1].startswith("all images of ?xxx")
+    assert max(map(len, lines)) < 50
+    assert axes.get_position().width > 0.4
+    figure.draw_without_rendering()
+    drawn = axes.title.get_window_extent()
+    assert drawn.x0 >= 0 and drawn.x1 <= figure.bbox.width
 
 
 def test_a_picture_that_cannot_be_written_is_a_message(
