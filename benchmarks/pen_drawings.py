@@ -6,7 +6,8 @@ No drawings come with the data sets. Test images of capital letters are thinned 
 pixel at eight times their size (Zhang and Suen 1984), and drawn anew, dark on white, somewhere in
 a picture of 300x225, with pens of several widths. They go the way of a user's own pictures. What
 the same network makes of the test images themselves is the measure of what drawing costs. Either
-case of a letter counts as right.
+case of a letter counts as right. With --marks the drawings of one pen lie in shadows, on ruled
+paper, and beside and on a dark table, too.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from scipy import ndimage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +37,7 @@ ENLARGED = 8
 BLUR = 5.0  # standard deviation in enlarged pixels, against whiskers of the thinned lines
 
 Mask = npt.NDArray[np.bool_]
+Drawing = npt.NDArray[np.uint8]
 
 
 def thinned(ink: Mask) -> Mask:
@@ -70,7 +74,7 @@ def thinned(ink: Mask) -> Mask:
     return ink[1:-1, 1:-1]
 
 
-def drawn(image: npt.NDArray[np.uint8], pen: float, random: np.random.Generator) -> Any:
+def drawn(image: npt.NDArray[np.uint8], pen: float, random: np.random.Generator) -> Drawing:
     """A test image (28, 28) drawn anew with a pen so wide: uint8 (225, 300), dark on white."""
     large = ndimage.zoom(np.pad(image, 2).astype(np.float32), ENLARGED, order=1)
     lines = np.argwhere(thinned(ndimage.gaussian_filter(large, BLUR) > 110)).astype(np.float64)
@@ -86,21 +90,67 @@ def drawn(image: npt.NDArray[np.uint8], pen: float, random: np.random.Generator)
     radius = max(pen, 1.5)
     ink = ndimage.distance_transform_edt(off_line) <= radius
     grey = ink.reshape(HEIGHT, 2, WIDTH, 2).mean(axis=(1, 3))
-    return (255 * (1 - grey)).round().astype(np.uint8)
+    return np.asarray((255 * (1 - grey)).round(), np.uint8)
 
 
-def measure(dataset: Path, model: Path, pens: tuple[float, ...], split: str) -> dict[str, Any]:
-    """Read capital letters of a split as they are, and drawn with each pen.
+def in_shadow(picture: Drawing, soft: float) -> Drawing:
+    """A shadow over half the picture, whose edge slants and is so soft, in pixels."""
+    down, across = np.mgrid[:HEIGHT, :WIDTH]
+    shadow = (across + 0.4 * down > 0.65 * WIDTH).astype(float)
+    light = 1 - ndimage.gaussian_filter(shadow, soft, mode="nearest") / 2
+    return np.asarray(picture * light, np.uint8)
+
+
+def on_ruled_paper(picture: Drawing) -> Drawing:
+    """Dark lines of two pixels."""
+    lines = np.full_like(picture, 255)
+    lines[20::28] = lines[21::28] = 70
+    return np.minimum(picture, lines)
+
+
+def beside_a_table(picture: Drawing) -> Drawing:
+    """A dark strip of a quarter of the height at the left."""
+    return np.pad(picture, ((0, 0), (HEIGHT // 4, 0)), constant_values=45)
+
+
+def with_a_dark_corner(picture: Drawing) -> Drawing:
+    """A corner of the picture shows the table."""
+    down, across = np.mgrid[:HEIGHT, :WIDTH]
+    return np.where(across + down > WIDTH + HEIGHT - 70, np.uint8(40), picture)
+
+
+def askew_on_a_table(picture: Drawing) -> Drawing:
+    """The sheet is turned by two degrees and lies on a dark table."""
+    smooth = Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(picture).rotate(2, smooth, expand=True, fillcolor=50))
+
+
+MARKS: dict[str, Callable[[Drawing], Drawing]] = {
+    "no marks": lambda picture: picture,
+    "hard shadow": lambda picture: in_shadow(picture, 0),
+    "soft shadow": lambda picture: in_shadow(picture, 8),
+    "ruled paper": on_ruled_paper,
+    "ruled paper in a shadow": lambda picture: in_shadow(on_ruled_paper(picture), 8),
+    "beside a table": beside_a_table,
+    "dark corner": with_a_dark_corner,
+    "askew on a table": askew_on_a_table,
+}
+
+
+def measure(
+    dataset: Path, model: Path, split: str, kinds: Mapping[str, tuple[float, str]]
+) -> dict[str, Any]:
+    """Read capital letters of a split as they are, and drawn in several ways.
 
     Args:
         dataset: with test rows of its own.
         model: a folder with a collection for its letters.
-        pens: widths in pixels.
         split: whose images.
+        kinds: by its name, the width of a pen in pixels, and one of MARKS.
 
     Returns:
-        Number of letters, and shares that are read rightly, 0 to 1: as they are, by pen, and of
-        each letter over all pens.
+        Number of letters, and shares that are read rightly, 0 to 1: as they are, of each kind, and
+        of each letter over all kinds.
     """
     import cnn_model
     import data_parser
@@ -123,19 +173,20 @@ def measure(dataset: Path, model: Path, pens: tuple[float, ...], split: str) -> 
     ]
     images, labels = images[np.concatenate(rows)], labels[np.concatenate(rows)]
 
-    def right(read: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    def right(read: Drawing) -> npt.NDArray[np.bool_]:
         answers: Mask = names[cnn_model.predict(network, read).argmax(axis=1)] == names[labels]
         return answers
 
     found = {"letters": len(labels), "as they are": float(right(images).mean())}
     rights = []
-    for pen in pens:
+    for kind, (pen, marks) in kinds.items():
         random = np.random.default_rng([42, round(10 * pen)])
-        rights.append(right(np.stack([prepared(drawn(image, pen, random)) for image in images])))
-        found[f"pen {pen:g}"] = float(rights[-1].mean())
-        print(f"pen {pen:g}: {found[f'pen {pen:g}']:.2%}", flush=True)
+        drawings = (MARKS[marks](drawn(image, pen, random)) for image in images)
+        rights.append(right(np.stack([prepared(drawing) for drawing in drawings])))
+        found[kind] = float(rights[-1].mean())
+        print(f"{kind}: {found[kind]:.2%}", flush=True)
     every = np.mean(rights, axis=0)
-    found["all pens"] = float(every.mean())
+    found["all"] = float(every.mean())
     return found | {
         "by letter": {
             str(name): float(every[names[labels] == name].mean()) for name in np.unique(names)
@@ -149,10 +200,15 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--model", type=Path, default=ROOT / "model")
     parser.add_argument("--pens", type=float, nargs="+", default=PENS)
+    parser.add_argument("--marks", action="store_true", help="the first pen alone, with marks")
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found = measure(options.dataset, options.model, tuple(options.pens), options.split)
+    if options.marks:
+        kinds = {marks: (options.pens[0], marks) for marks in MARKS}
+    else:
+        kinds = {f"pen {pen:g}": (pen, "no marks") for pen in options.pens}
+    found = measure(options.dataset, options.model, options.split, kinds)
     print(json.dumps(found, indent=2))
     if options.json:
         record(options.json, {"split": options.split, "model": options.model.name} | found)
