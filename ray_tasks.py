@@ -180,11 +180,12 @@ class RayTasks:
                 f"takes, {self._threads}; start one with more (ray start --num-cpus=N), or set "
                 "TF_NUM_INTRAOP_THREADS lower"
             )
-        # Beside the program: only with it can it be lost.
+        # Beside the program: its node can be lost only with it. Its process can die alone, and then
+        # Ray starts another one.
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
-        board = ray.remote(num_cpus=0, scheduling_strategy=here)(Board)
+        board = ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Board)
         self._board = board.remote()
         # Lost nodes are dealt with here: Ray would also start those again that end their own
         # process, such as by too much memory, which whoever sent them decides about.
@@ -292,8 +293,11 @@ class RayTasks:
             self._news = self._board.take.remote()
 
     def _tell_news(self, tell: Callable[[TaskEvent], None]) -> None:
-        reports: dict[int, bytes] = _ray().get(self._news)
-        self._news = None
+        asked, self._news = self._news, None
+        try:
+            reports: dict[int, bytes] = _ray().get(asked)
+        except _ray().exceptions.RayActorError:
+            return  # what it held is lost; trainings report again
         for number, submission in list(self._under_way.values()):
             if number in reports:
                 self._tell_started(submission, tell)

@@ -24,6 +24,7 @@ from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection
 from network_layers import Conv2D, Dense, Flatten, MaxPooling
 from ray_crew import RayCrew
+from ray_tasks import Board
 from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
 from training_parameters import Distillation, TrainingParameters
 
@@ -218,6 +219,21 @@ def test_a_training_whose_process_dies_is_tried_once_more(cluster: Any, data_set
     assert len(collection.entries) == 1
     assert observer.reasons == ["ended with its process"]
     assert observer.numbers("started") == [0, 0]
+
+
+def test_a_training_goes_on_when_the_process_that_carries_progress_dies(
+    cluster: Any, data_set: DataSet
+) -> None:
+    def kill() -> None:
+        for process in processes_of(Board):
+            os.kill(process, signal.SIGKILL)
+
+    def progress_is_told() -> bool:
+        return "progressed" in dict(observer.told)
+
+    observer = Watching("started", 1, kill)
+    train_on(cluster, tasks_of(ENDLESS, 5), data_set, observer, progress_is_told)
+    assert {word for word, _ in observer.told} == {"started", "progressed"}
 
 
 def test_a_node_that_lacks_packages_is_said(
