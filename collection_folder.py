@@ -273,6 +273,10 @@ def _read_entry(
     )
     if parameters is None:
         raise Problem(problems[0])
+    if parameters.distillation is not None and isinstance(parameters.distillation.teacher, int):
+        raise Problem(
+            "its teacher must be named by the digits of its identity, not by a variant's number"
+        )
     scores = a_mapping(about.get("scores"), "'scores'")
     history = about.get("history")
     if not isinstance(history, list):

@@ -43,6 +43,12 @@ class Kind(Enum):
     SHARE = auto()  # 0 to 1
     TEXT = auto()
     TEXTS = auto()  # several for each entry; one of them is enough for a condition
+    IDENTITY = auto()  # a text that its first characters stand for
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are compared as texts."""
+        return self in (Kind.TEXT, Kind.TEXTS, Kind.IDENTITY)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,18 @@ class Column:
     descending: bool = False
     also: tuple[str, ...] = ()
 
+    def find(self, row: NumberedEntry) -> float | tuple[str, ...] | None:
+        """The value for an entry, as texts where the column has texts."""
+        value = self.value(row)
+        if value is None or isinstance(value, tuple):
+            return value
+        return (str(value),) if self.kind.is_text else float(value)
+
+    def shown_name(self) -> str:
+        """Its name, and the end of it where that is enough."""
+        ends = [other for other in self.also if self.name.endswith(f" {other}")]
+        return f"{self.name} (or {ends[0]})" if ends else self.name
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -83,15 +101,15 @@ class Condition:
 
     def holds(self, row: NumberedEntry) -> bool:
         """Whether it holds for an entry; where the entry has no value, only `!=` does."""
-        value = self.column.value(row)
-        if isinstance(value, str):
-            value = (value,)
-        if isinstance(value, tuple):
-            wanted = str(self.wanted).lower()
-            return TEXT_COMPARISONS[self.comparison]([text.lower() for text in value], wanted)
+        value = self.column.find(row)
         if value is None:
             return self.comparison == "!="
-        return NUMBER_COMPARISONS[self.comparison](value, float(self.wanted))
+        if not isinstance(value, tuple):
+            return NUMBER_COMPARISONS[self.comparison](value, float(self.wanted))
+        texts, wanted = [text.lower() for text in value], str(self.wanted).lower()
+        if self.column.kind is Kind.IDENTITY:
+            texts = [*texts, *(text[: len(wanted)] for text in texts)]
+        return TEXT_COMPARISONS[self.comparison](texts, wanted)
 
 
 NUMBER_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -169,7 +187,7 @@ def select(collection: ModelCollection, text: str) -> Selection:
 
 def _sorted(rows: Sequence[NumberedEntry], query: Query) -> list[NumberedEntry]:
     best_first = sorted(rows, key=lambda row: row.entry.validation.rank, reverse=True)
-    with_values = [(query.column.value(row), row) for row in best_first]
+    with_values = [(query.column.find(row), row) for row in best_first]
     present = [(value, row) for value, row in with_values if value is not None]
     present.sort(key=lambda pair: pair[0], reverse=query.descending)
     return [row for _, row in present] + [row for value, row in with_values if value is None]
@@ -242,7 +260,7 @@ def _order(given: Sequence[str] | None) -> tuple[Column, bool]:
     words = list(given)
     order = words.pop().lower() if words and words[-1].lower() in ORDERS else None
     if not words:
-        raise UserError(f"'by' needs a column after it: {', '.join(columns)}")
+        raise UserError(f"'by' needs a column after it: {_names(columns)}")
     column = _column(words, columns)
     return column, column.descending if order is None else ORDERS[order]
 
@@ -269,7 +287,7 @@ def _condition(tokens: Sequence[str], columns: Mapping[str, Column]) -> Conditio
         )
     column = _column(name, columns)
     comparison = tokens[place].lower().replace("==", "=")
-    is_text = column.kind in (Kind.TEXT, Kind.TEXTS)
+    is_text = column.kind.is_text
     if comparison not in (TEXT_COMPARISONS if is_text else NUMBER_COMPARISONS):
         fitting = ", ".join(TEXT_COMPARISONS if is_text else NUMBER_COMPARISONS)
         raise UserError(
@@ -297,19 +315,27 @@ def _number(text: str, column: Column) -> float:
 
 
 def _column(words: Sequence[str], columns: Mapping[str, Column]) -> Column:
-    """The column of that name, or the only one whose name begins so."""
+    """The column of that name, or the only one of which a name begins so."""
     given = _text(words)
     name = given.lower().replace("_", " ").replace(".", "")
     for column in columns.values():
         if name in (column.name, *column.also):
             return column
-    fitting = [column for column in columns.values() if column.name.startswith(name)]
+    fitting = [column for column in columns.values() if column.name.startswith(name)] or [
+        column
+        for column in columns.values()
+        if any(other.startswith(name) for other in column.also)
+    ]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         names = " or ".join(column.name for column in fitting)
         raise UserError(f"{quote(given)} can mean {names}; type more of it")
-    raise UserError(f"there is no column {quote(given)}; there are {', '.join(columns)}")
+    raise UserError(f"there is no column {quote(given)}; there are {_names(columns)}")
+
+
+def _names(columns: Mapping[str, Column]) -> str:
+    return ", ".join(column.shown_name() for column in columns.values())
 
 
 def _text(tokens: Sequence[str]) -> str:
@@ -350,7 +376,7 @@ _ENTRY_COLUMNS = (
     ),
     Column("seconds", Kind.NUMBER, lambda row: row.entry.seconds, also=("time",)),
     Column("seed", Kind.NUMBER, lambda row: row.entry.seed),
-    Column("identity", Kind.TEXT, lambda row: row.entry.identity),
+    Column("identity", Kind.IDENTITY, lambda row: row.entry.identity),
     Column("data", Kind.TEXT, lambda row: row.entry.data.name),
     Column(
         "type",
@@ -386,7 +412,7 @@ def _training_columns() -> list[Column]:
             _part_column(field.name, "augmentation", field.name, Kind.NUMBER)
             for field in dataclasses.fields(Augmentation)
         ),
-        _part_column("teacher", "distillation", "teacher", Kind.TEXT, also=("distillation",)),
+        _part_column("teacher", "distillation", "teacher", Kind.IDENTITY, also=("distillation",)),
         *(
             _part_column(f"distillation {field.name}", "distillation", field.name, Kind.NUMBER)
             for field in dataclasses.fields(Distillation)

@@ -173,6 +173,8 @@ class RayTasks:
         ray = _ray()
         _check_that_it_answers(self._address)
         self._connect()
+        own = ray.get_runtime_context().get_node_id()
+        self._own_node = _address_of_node(own)
         self._look_around()
         if not self._places:
             raise UserError(
@@ -180,11 +182,10 @@ class RayTasks:
                 f"takes, {self._threads}; start one with more (ray start --num-cpus=N), or set "
                 "TF_NUM_INTRAOP_THREADS lower"
             )
-        # Beside the program: only with it can it be lost.
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=False
-        )
-        board = ray.remote(num_cpus=0, scheduling_strategy=here)(Board)
+        # Beside the program: its node can be lost only with it. Its process can die alone, and then
+        # Ray starts another one.
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(own, soft=False)
+        board = ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Board)
         self._board = board.remote()
         # Lost nodes are dealt with here: Ray would also start those again that end their own
         # process, such as by too much memory, which whoever sent them decides about.
@@ -215,9 +216,12 @@ class RayTasks:
         """Count the processors of the nodes that are alive.
 
         Raises:
-            UserError: the head node has not answered for some time.
+            UserError: the head node has not answered for some time, or this machine is no node any
+                more.
         """
         self._latest_look = time.monotonic()
+        if _why_silent(self._own_node) is not None:
+            raise self._own_node_is_lost()
         if _why_silent(self._address) is None:
             self._latest_answer = time.monotonic()
             nodes = [node["Resources"] for node in _ray().nodes() if node["Alive"]]
@@ -227,6 +231,14 @@ class RayTasks:
                 f"the head node of the Ray cluster at {self._address} answers no longer; what was "
                 "finished before is kept"
             )
+
+    def _own_node_is_lost(self) -> UserError:
+        """What is said before Ray finds it out itself, fails all tasks and ends this process."""
+        return UserError(
+            f"this machine is no node of the Ray cluster at {self._address} any more, since Ray's "
+            "process here (raylet) has ended; what was finished before is kept; start it again "
+            f"with: ray start --address={self._address}"
+        )
 
     def places(self) -> int:
         """How many tasks can be under way at once, 1 or more; nodes that come and go change it."""
@@ -267,7 +279,8 @@ class RayTasks:
                 each task, then any number of `Reported`, then one `End`.
 
         Raises:
-            UserError: the head node of the cluster has not answered for some time.
+            UserError: the head node of the cluster has not answered for some time, or this machine
+                is no node of it any more.
         """
         ray = _ray()
         if time.monotonic() - self._latest_look >= BETWEEN_LOOKS:
@@ -292,8 +305,11 @@ class RayTasks:
             self._news = self._board.take.remote()
 
     def _tell_news(self, tell: Callable[[TaskEvent], None]) -> None:
-        reports: dict[int, bytes] = _ray().get(self._news)
-        self._news = None
+        asked, self._news = self._news, None
+        try:
+            reports: dict[int, bytes] = _ray().get(asked)
+        except _ray().exceptions.RayActorError:
+            return  # what it held is lost; trainings report again
         for number, submission in list(self._under_way.values()):
             if number in reports:
                 self._tell_started(submission, tell)
@@ -306,7 +322,11 @@ class RayTasks:
             tell(Started(submission.number))
 
     def _end(self, task: Reference, tell: Callable[[TaskEvent], None]) -> None:
-        """Tell what ended a task, or send it again where its node is lost."""
+        """Tell what ended a task, or send it again where its node is lost.
+
+        Raises:
+            UserError: this machine is no node of the cluster any more.
+        """
         submission = self._under_way.pop(task)[1]
         number = submission.number
         errors = _ray().exceptions
@@ -321,6 +341,8 @@ class RayTasks:
                 return
             nodes = f"{lost} nodes of the cluster" if lost > 1 else "a node of the cluster"
             end = Died(number, f"lost {nodes}")
+        except errors.LocalRayletDiedError as error:
+            raise self._own_node_is_lost() from error
         except Exception as error:
             end = _end_by_error(number, error)
         if self._stopping and isinstance(end, Died):
@@ -401,6 +423,12 @@ def _check_that_it_answers(address: str) -> None:
             f"the Ray cluster at {address} cannot be used: {last_line}; this machine has to be a "
             f"node of it (ray start --address={address}), with the same versions of Ray and Python"
         )
+
+
+def _address_of_node(node_id: str) -> str:
+    """HOST:PORT at which a node's raylet answers, the process that makes a machine a node."""
+    node = next(one for one in _ray().nodes() if one["NodeID"] == node_id)
+    return f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
 
 
 def _why_silent(address: str) -> str | None:

@@ -141,7 +141,9 @@ def make_console() -> Console:
 
     terminal = sys.stdout.isatty()
     width = None if terminal else PIPE_WIDTH
-    return OutputConsole(force_terminal=terminal, width=width, highlight=False, markup=False)
+    return OutputConsole(
+        force_terminal=terminal, width=width, highlight=False, markup=False, emoji=False
+    )
 
 
 def say(text: str) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 import network_layers
 from collection_evaluation import Evaluation
-from collection_query import Kind, Selection
+from collection_query import Selection
 from counting import counted, in_runs
 from data_formats.problems import one_line, shown
 from errors import DataError
@@ -266,7 +266,7 @@ def results_scope(selection: Selection, entries: int) -> str:
     else:
         counts = f"{listed:,} of {selection.fitting:,} that fit, of {entries:,} entries"
     query = selection.query
-    if query.column.kind in (Kind.TEXT, Kind.TEXTS):
+    if query.column.kind.is_text:
         order = f"by {query.column.name}" + (", descending" if query.descending else "")
     else:
         order = f"{'highest' if query.descending else 'lowest'} {query.column.name} first"

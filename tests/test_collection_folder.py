@@ -409,6 +409,14 @@ def test_a_changed_collection_is_refused(folder: Path, name: str) -> None:
     refusal(folder)
 
 
+def test_a_teacher_that_is_the_number_of_a_variant_is_refused(folder: Path) -> None:
+    def teach(document: dict[str, Any]) -> None:
+        document["entries"][1]["training_parameters"]["distillation"] = {"teacher": 0}
+
+    changed(folder, teach)
+    assert "entry 1: its teacher must be named by the digits of its identity" in refusal(folder)
+
+
 @pytest.mark.parametrize("key", ["format", "schema_version", "classes", "entries", "images_used"])
 def test_a_collection_without_a_key_is_refused(folder: Path, key: str) -> None:
     changed(folder, lambda document: document.pop(key))

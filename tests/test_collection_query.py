@@ -63,6 +63,8 @@ def test_of_equal_accuracies_the_best_entry_comes_first() -> None:
         ("by Test Acc. ASCENDING", lambda entry: entry.test.accuracy),
         ("by test loss", lambda entry: entry.test.loss),
         ("by seconds", lambda entry: entry.seconds),
+        ("by acc", lambda entry: -entry.validation.accuracy),
+        ("by epoch", lambda entry: entry.training_parameters.train_epochs),
         ("by time descending", lambda entry: -entry.seconds),
         ("by parameters", lambda entry: parameter_count(entry.layers, 2)),
         ("by learning_rate", lambda entry: entry.training_parameters.learning_rate),
@@ -148,6 +150,13 @@ def test_an_entry_is_found_by_its_identity() -> None:
     assert found(f"where identity contains {wanted.identity[:8]}") == [wanted]
 
 
+def test_an_identity_is_found_by_the_first_digits_that_are_shown() -> None:
+    wanted = MANY.entries[77]
+    assert found(f"where identity = {wanted.identity[:8]}") == [wanted]
+    assert wanted not in found(f"all where identity != {wanted.identity[:8].upper()}")
+    assert found(f"where identity = {wanted.identity[1:9]}") == []
+
+
 def test_what_fits_is_counted_beyond_what_is_listed() -> None:
     selection = select(MANY, "top 2 where type = dense")
     assert len(selection.numbers) == 2 and selection.fitting == 75
@@ -188,6 +197,9 @@ TAUGHT = trained_with(
     {"distillation": Distillation("3f9a12cd")},
     {"distillation": Distillation("0123abcd", 0.8, 2.0)},
 )
+TAUGHT_BY_NUMBER = trained_with(
+    {"distillation": Distillation("3f9a12cd")}, {"distillation": Distillation(0)}
+)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +214,8 @@ TAUGHT = trained_with(
         (DISTORTED, "by rotation descending", (1, 2, 3, 0)),
         (TAUGHT, "where teacher contains 3f9a by number", (1,)),
         (TAUGHT, "where distillation.teacher = 0123abcd by number", (2,)),
+        (TAUGHT, "where teacher = 3f9a by number", (1,)),
+        (TAUGHT, "where teacher != 3F9A by number", (0, 2)),
         (TAUGHT, "by distillation", (2, 1, 0)),
         (TAUGHT, "where distillation weight > 0.5 by number", (2,)),
         (TAUGHT, "by distillation.temperature", (1, 2, 0)),
@@ -211,6 +225,21 @@ def test_keys_of_distortions_and_of_a_teacher_are_columns(
     collection: ModelCollection, query: str, numbers: tuple[int, ...]
 ) -> None:
     assert select(collection, query).numbers == numbers
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("where teacher contains 3 by number", (0,)),
+        ("where teacher = 0 by number", (1,)),
+        ("where teacher != x by number", (0, 1)),
+        ("by teacher", (1, 0)),
+    ],
+)
+def test_a_teacher_that_is_a_number_is_compared_as_text(
+    query: str, numbers: tuple[int, ...]
+) -> None:
+    assert select(TAUGHT_BY_NUMBER, query).numbers == numbers
 
 
 NESTED: Variant = (
@@ -274,6 +303,9 @@ def test_entries_are_sorted_by_activation() -> None:
         ("by", "'by' needs a column after it: number, validation accuracy"),
         ("by descending", "'by' needs a column after it"),
         ("by speed", "there is no column 'speed'; there are number, validation accuracy"),
+        ("by speed", "validation accuracy (or accuracy), validation loss (or loss), test acc"),
+        ("by speed", "train batch size (or batch size), train epochs (or epochs), learning rate"),
+        ("by descending", "validation accuracy (or accuracy), validation loss (or loss), test"),
         ("by test", "'test' can mean test accuracy or test loss"),
         ("by loss upwards", "there is no column 'loss upwards'"),
         ("where", "'' is no condition: a column, a comparison"),

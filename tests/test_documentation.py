@@ -53,6 +53,20 @@ def _with_models(folder: Path) -> Path:
     return folder
 
 
+def test_every_option_is_in_the_readme() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "__init__.py", "--help"], capture_output=True, text=True, check=True
+    )
+    synopsis = next(line for line in README.splitlines() if line.startswith("    python __init__"))
+    options = re.findall(r"^  (-[-a-z]+)(?:.*?, (--[a-z-]+))?", done.stdout, re.MULTILINE)
+    assert ("-m", "--model-collection-path") in options and ("--cluster", "") in options
+    for first, second in options:
+        if first not in ("-h", "--version"):
+            assert re.search(rf"[\[ ]{first}[\] ]", synopsis), first
+            row = f"| `{first}`" + (f", `{second}`" if second else "") + " |"
+            assert row in README, row
+
+
 def test_every_layer_and_key_is_documented() -> None:
     for name, layer in network_layers.LAYER_TYPES.items():
         row = next(line for line in FORMATS.splitlines() if line.startswith(f"| `'{name}'`"))

@@ -24,6 +24,7 @@ from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection
 from network_layers import Conv2D, Dense, Flatten, MaxPooling
 from ray_crew import RayCrew
+from ray_tasks import Board
 from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
 from training_parameters import Distillation, TrainingParameters
 
@@ -220,6 +221,21 @@ def test_a_training_whose_process_dies_is_tried_once_more(cluster: Any, data_set
     assert observer.numbers("started") == [0, 0]
 
 
+def test_a_training_goes_on_when_the_process_that_carries_progress_dies(
+    cluster: Any, data_set: DataSet
+) -> None:
+    def kill() -> None:
+        for process in processes_of(Board):
+            os.kill(process, signal.SIGKILL)
+
+    def progress_is_told() -> bool:
+        return "progressed" in dict(observer.told)
+
+    observer = Watching("started", 1, kill)
+    train_on(cluster, tasks_of(ENDLESS, 5), data_set, observer, progress_is_told)
+    assert {word for word, _ in observer.told} == {"started", "progressed"}
+
+
 def test_a_node_that_lacks_packages_is_said(
     cluster: Any, data_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,7 +263,7 @@ def test_a_training_that_loses_node_after_node_is_given_up(
     assert [word for word, _ in observer.told if word != "started"] == ["interrupted", "failed"]
 
 
-# These two break the cluster, so they come last.
+# These break the cluster, so they come last.
 
 
 def test_trainings_of_a_lost_node_are_done_elsewhere(cluster: Any, data_set: DataSet) -> None:
@@ -275,6 +291,21 @@ def test_a_lost_head_node_ends_the_training_but_not_the_program(
     with pytest.raises(UserError, match=f"the head node .* at {cluster.address} answers no longer"):
         train_on(cluster, tasks_of(ENDLESS, 5), data_set, observer)
     wait_until(lambda: not trainings())
+
+
+def test_a_lost_node_of_this_machine_ends_the_training_but_not_the_program(
+    cluster: Any, data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.shutdown()  # two at once disturb each other
+    monkeypatch.setattr(ray_tasks, "BETWEEN_LOOKS", 0.5)
+    with two_nodes() as other:
+
+        def lose_the_node_of_this_machine() -> None:
+            other.head_node.all_processes["raylet"][0].process.kill()
+
+        observer = Watching("started", 1, lose_the_node_of_this_machine)
+        with pytest.raises(UserError, match=f"no node of the .* at {other.address} any more"):
+            train_on(other, tasks_of(ENDLESS, 5), data_set, observer)
 
 
 # ------------------------------------------------------------------------- addresses

@@ -124,6 +124,11 @@ def test_a_pipe_shows_no_colours() -> None:
     assert not terminal.shows_colours()
 
 
+def test_a_name_is_printed_as_it_is_spelt(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.make_console().print(":smile: [b]A[/b] 'x' 0x1f")
+    assert capsys.readouterr().out == ":smile: [b]A[/b] 'x' 0x1f\n"
+
+
 # ------------------------------------------------------------------------- in a terminal
 
 
