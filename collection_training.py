@@ -163,6 +163,7 @@ class _Training:
         self._teachers = {number: self._teacher_in_this_run(number) for number in self.waiting}
         self._efforts = [_effort(task) for task in tasks]
         self._tries: Counter[int] = Counter()
+        self._deaths: dict[int, list[training_crew.Died]] = {}
         self._finished: set[int] = set()
         self._reasons: dict[int, str] = {}  # why a variant failed, where a user can mend it
         self._tracebacks: dict[int, str] = {}
@@ -263,8 +264,8 @@ class _Training:
                 self._tracebacks[number] = traceback
                 self._first_error = self._first_error or f"{self._name(number)}: {error}"
                 self._observer.variant_failed(number, f"a defect of the program: {error}")
-            case training_crew.Died(reason=reason):
-                self._try_again(number, reason)
+            case training_crew.Died():
+                self._try_again(event)
             case training_crew.Stopped():
                 self.stopped = True
 
@@ -286,13 +287,16 @@ class _Training:
         taught = self._collection.keys_of(teacher) if teacher is not None else self._keys
         return np.unique(np.concatenate([self._keys, used, taught]))
 
-    def _try_again(self, number: int, reason: str) -> None:
+    def _try_again(self, death: training_crew.Died) -> None:
+        number = death.number
+        deaths = self._deaths.setdefault(number, [])
+        deaths.append(death)
         if self.stopped or self._tries[number] < TRIES:
             self.waiting.append(number)  # comes last, when fewer are trained beside it
             if not self.stopped:
-                self._observer.variant_interrupted(number, reason)
+                self._observer.variant_interrupted(number, death.reason)
         else:
-            self._fail(number, f"its training {reason} twice; the system may be short of memory")
+            self._fail(number, _why_given_up(deaths))
 
     def _fail(self, number: int, reason: str) -> None:
         self._reasons[number] = reason
@@ -326,6 +330,15 @@ class _Training:
 
     def _name(self, number: int) -> str:
         return self._tasks[number].name or f"variant {number}"
+
+
+def _why_given_up(deaths: Sequence[training_crew.Died]) -> str:
+    """Why a training that died as often as it may is not tried again."""
+    reasons = [death.reason for death in deaths]
+    same = len(set(reasons)) == 1
+    told = f"{reasons[0]} twice" if same else ", and when tried again ".join(reasons)
+    advice = "; the system may be short of memory" if deaths[-1].by_memory else ""
+    return f"its training {told}{advice}"
 
 
 def _effort(task: TrainingTask) -> int:

@@ -340,7 +340,7 @@ class RayTasks:
                 self._send(submission)
                 return
             nodes = f"{lost} nodes of the cluster" if lost > 1 else "a node of the cluster"
-            end = Died(number, f"lost {nodes}")
+            end = Died(number, f"lost {nodes}", by_memory=False)
         except errors.LocalRayletDiedError as error:
             raise self._own_node_is_lost() from error
         except Exception as error:

@@ -103,10 +103,12 @@ class Died:
     Attributes:
         number: of the variant.
         reason: what ended it, to come after "its training", such as "was killed by SIGKILL".
+        by_memory: whether it may have been for want of memory.
     """
 
     number: int
     reason: str
+    by_memory: bool = True
 
 
 @dataclass(frozen=True)

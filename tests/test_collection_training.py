@@ -355,7 +355,10 @@ def test_what_cannot_be_trained_is_named_with_its_reason_after_the_others(
         training(trained, [*some_tasks(5)], data_set, observer=observer, crew=crew)
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
-    assert "variant 1, since its training ended with exit code 7 twice" in lines[0]
+    assert (
+        "variant 1, since its training was killed by SIGKILL, and when tried again ended with exit "
+        "code 7; the system may be short of memory" in lines[0]
+    )
     assert "variant 3, since the weights grew without bound" in lines[1]
     assert "variant 4, since it is too big" in lines[2]
     assert {number for what, number in observer.told if what == "failed"} == {1, 3, 4}

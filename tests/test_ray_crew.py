@@ -258,7 +258,7 @@ def test_a_training_that_loses_node_after_node_is_given_up(
 
     monkeypatch.setattr(ray_crew, "train_on_node", train_on_node)
     observer = Watching()
-    with pytest.raises(UserError, match=r"variant 0, since its training lost 3 nodes .* twice"):
+    with pytest.raises(UserError, match=r"its training lost 3 nodes of the cluster twice$"):
         train_on(cluster, tasks_of(QUICK, 5), data_set, observer)
     assert [word for word, _ in observer.told if word != "started"] == ["interrupted", "failed"]
 
