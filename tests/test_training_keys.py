@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 import cnn_model
+import fused_normalization
 from cnn_model import Fitted, TrainingImages, TrainingProgress, TrainingStopped, Weights
 from collection_folder import load_collection, save_collection
 from data_parser import DataSet
@@ -507,7 +508,7 @@ def test_without_new_keys_a_training_is_keras_own_to_the_last_bit(
             keras.layers.Rescaling(1 / 255),
             keras.layers.Reshape((28, 28, 1)),
             keras.layers.Conv2D(2, 3, padding="same", use_bias=False),
-            keras.layers.BatchNormalization(momentum=0.95),
+            fused_normalization.BatchNormalization(momentum=0.95),  # that of the key
             keras.layers.MaxPooling2D(4),
             keras.layers.Activation("relu"),
             keras.layers.Dropout(0.25),
