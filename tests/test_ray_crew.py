@@ -243,7 +243,7 @@ def test_a_node_that_lacks_packages_is_said(
         raise ModuleNotFoundError("No module named 'tensorflow'")
 
     monkeypatch.setattr(ray_crew, "train_on_node", train_on_node)
-    said = "variant 0, 1, since a node of the cluster lacks what .* lists: No module named 'tensor"
+    said = "variant 0; variant 1, since a node of the cluster lacks what .* lists: No module named"
     with pytest.raises(UserError, match=said):
         train_on(cluster, tasks_of(QUICK, 5, 6), data_set, Watching())
 
