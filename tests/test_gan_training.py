@@ -19,19 +19,10 @@ from gan.progress import FeatureProgress, GanProgress, Progress
 from gan.settings import STRATEGIES, GanSettings, Strategy, weight_count
 from gan.training import PREVIEW_IMAGES, PREVIEWS, train_generator
 from gan_view import PREVIEWS_SHOWN, make_gan_view, progress_line
+from tests import tiny_generators
 
 Images = npt.NDArray[np.uint8]
-TINY = GanSettings(
-    network="mlp",
-    generator_widths=(8,),
-    discriminator_widths=(8,),
-    latent_size=4,
-    loss="hinge",
-    steps=6,
-    batch_size=4,
-    generator_learning_rate=0.01,
-    discriminator_learning_rate=0.01,
-)
+TINY = replace(tiny_generators.TINY, steps=6)
 CONVOLUTIONAL = replace(
     TINY, network="convolutional", generator_widths=(3, 2, 2), discriminator_widths=(2, 2)
 )

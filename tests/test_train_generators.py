@@ -26,23 +26,14 @@ from gan.settings import GanSettings, settings_to_json, weight_count
 from generator_folder import CharacterGenerator, load_generators, save_generator
 from network_folder import LOCK_NAME
 from process_lock import holding
+from tests import tiny_generators
 from tests.conditional import KIND, PLAIN, READING, Labels, many
 from tests.stored import by_character
 from trained_generators import images_learnt
 
 Images = npt.NDArray[np.uint8]
 ROOT = Path(train_generators.__file__).parent
-TINY = GanSettings(
-    network="mlp",
-    generator_widths=(8,),
-    discriminator_widths=(8,),
-    latent_size=4,
-    loss="hinge",
-    steps=3,
-    batch_size=4,
-    generator_learning_rate=0.01,
-    discriminator_learning_rate=0.01,
-)
+TINY = replace(tiny_generators.TINY, steps=3)
 Run = Callable[..., None]
 
 

@@ -22,6 +22,7 @@ from gan.settings import GanSettings, settings_to_json, weight_count
 from gan.training import GanDiverged
 from generator_folder import CharacterGenerator, key_of, load_generators, save_generator
 from image_generator import TrainedGenerator, network_of
+from tests import tiny_generators
 from tests.conditional import KIND, PLAIN, READING, Labels, many
 from tests.stored import by_character
 from trained_generators import (
@@ -36,17 +37,7 @@ from trained_generators import (
 from trainer_predictor import TrainerPredictor
 
 Images = npt.NDArray[np.uint8]
-TINY = GanSettings(
-    network="mlp",
-    generator_widths=(8,),
-    discriminator_widths=(8,),
-    latent_size=4,
-    loss="hinge",
-    steps=6,
-    batch_size=4,
-    generator_learning_rate=0.01,
-    discriminator_learning_rate=0.01,
-)
+TINY = replace(tiny_generators.TINY, steps=6)
 MakeDataSet = Callable[..., DataSet]
 
 
