@@ -51,6 +51,7 @@ _SPECK = 4e-5  # area of the largest speck, as a share of the picture
 _CRUMB = 0.02  # area of the largest speck, as a share of the largest piece of ink
 _MOST_DOTS = 3  # of a letter
 _DOT_DISTANCE = 0.5  # from the rest of the letter, as a share of its longer side
+_LEAST_WITH_GREYS = 16  # side of pictures whose greys read better than edges made of them
 _LEAST_MARKED = 48  # shorter side of pictures in which strokes and marks can be told apart
 _LEAST_LETTER = 1 / 8  # longer side of a letter within a frame, as a share of the picture's
 _STRAIGHT = 0.12  # how far a lone stroke may stray, as a share of its length
@@ -95,6 +96,30 @@ def prepared(picture: npt.NDArray[Any]) -> _Bytes:
     if ink is None:
         ink = _ink(whole)
     return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8) if ink is None else _rendered(ink)
+
+
+def cropped(picture: npt.NDArray[np.uint8]) -> _Bytes:
+    """Cut the ink out of a picture that is known to be light ink on black paper.
+
+    That its paper is black need not show, and so ink may fill most of it, as it does where letters
+    were cut out tightly. Greys are kept, for they may be more than the edges of strokes; only those
+    of small pictures are taken for edges, and sharpened as `prepared` does.
+
+    Args:
+        picture: uint8 (H, W), no side empty.
+
+    Returns:
+        uint8 (28, 28), the ink in the middle with a margin, up to 255; all 0 where the picture is
+        one flat grey.
+    """
+    strength = _from_0_to_1(picture.astype(np.float32))
+    threshold = _threshold(strength, 0)
+    if threshold <= 0:
+        return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    if min(picture.shape) < _LEAST_WITH_GREYS:
+        return _rendered(_cut_out(strength, threshold))
+    small = _square(strength, *_box(strength > threshold / 2)).clip(0)
+    return np.asarray((255 * small / small.max()).round(), np.uint8)
 
 
 def shrunk(picture: npt.NDArray[Any]) -> _Bytes:
@@ -219,8 +244,16 @@ def is_prepared(pictures: Sequence[npt.NDArray[Any]] | npt.NDArray[Any]) -> bool
     size = (IMAGE_SIZE, IMAGE_SIZE)
     if not len(pictures) or any(p.shape != size or p.dtype != np.uint8 for p in pictures):
         return False
-    stack = np.asarray(pictures)
-    border = stack[:, _border(size)]
+    return is_black_and_white(np.asarray(pictures))
+
+
+def is_black_and_white(stack: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether pictures as a whole are in strong black and white, on paper of one of the two.
+
+    Args:
+        stack: uint8 (N, H, W), one or more.
+    """
+    border = stack[:, _border(stack.shape[1:])]
     extreme = np.mean((border <= _BLACK) | (border >= _WHITE))
     contrasts = stack.max(axis=(1, 2)).astype(int) - stack.min(axis=(1, 2))
     return bool(extreme > 0.5 and np.median(contrasts) > (_WHITE - _BLACK) / 2)
@@ -258,10 +291,10 @@ def on_black(pictures: npt.NDArray[np.uint8]) -> _Bytes:
     It is decided once for all, since a bold letter may have more ink than paper.
 
     Args:
-        pictures: uint8 (N, 28, 28), all of them with the same polarity.
+        pictures: uint8 (N, H, W), all of them with the same polarity.
 
     Returns:
-        The same, or turned from black and white to white and black: uint8 (N, 28, 28).
+        The same, or turned from black and white to white and black: uint8 (N, H, W).
     """
     if not pictures.size:
         return pictures

@@ -21,7 +21,6 @@ import numpy.typing as npt
 from counting import counted
 from data_formats.common import (
     DEFLATE_RATIO,
-    IMAGE_SIZE,
     MOST_IMAGES,
     PIXELS,
     Content,
@@ -32,6 +31,7 @@ from data_formats.common import (
 )
 from data_formats.idx_classes import LABELS, Bytes, Classes, classes_of
 from data_formats.idx_names import DIMENSIONS, Part, find_files, usual_files
+from data_formats.image_stacks import of_any_size
 from data_formats.problems import Problem, damaged, one_line
 
 _UNSIGNED_BYTES = 0x08
@@ -85,8 +85,8 @@ def read(path: Path, keep_digits: bool) -> Content:
         keep_digits: Whether the classes '0' to '9' stay where there are two or more others.
 
     Returns:
-        The content, training rows first. EMNIST's images (Cohen et al. 2017) stand upright.
-        Classes without an image are left out.
+        The content, training rows first. EMNIST's images (Cohen et al. 2017) stand upright; those
+        of other sizes than 28x28 are brought to it. Classes without an image are left out.
 
     Raises:
         Problem: A file is missing, damaged or does not fit the others.
@@ -101,14 +101,10 @@ def read(path: Path, keep_digits: bool) -> Content:
     new_labels, names, notes = _numbered(parts, labels, classes, keep_digits)
     kept = [new_labels[of_part] >= 0 for of_part in labels]
     counts = [int(rows.sum()) for rows in kept]
-    images = np.empty((sum(counts), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    start = 0
-    for part, rows, count in zip(parts, kept, counts, strict=True):
-        _read_images(part, rows, bool(subset), images[start : start + count])
-        start += count
+    images, done = _images(parts, kept, lying=bool(subset))
     every = [new_labels[of_part[rows]] for of_part, rows in zip(labels, kept, strict=True)]
     in_test = np.repeat([part.in_test for part in parts], counts)
-    return Content(images, np.concatenate(every), names, in_test, notes=notes)
+    return Content(images, np.concatenate(every), names, in_test, notes=(*notes, *done))
 
 
 def _unpacked_start(head: bytes) -> bytes:
@@ -169,11 +165,8 @@ def _header(stream: io.BufferedIOBase, name: str, what: str) -> tuple[bytes, tup
     if len(lengths) < 4 * dimensions:
         raise Problem(f"{name} is cut off after {4 + len(lengths)} bytes, within its header")
     shape = struct.unpack(f">{dimensions}I", lengths)
-    if what == "images" and shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
-        raise Problem(
-            f"the images in {name} are {shape[1]}x{shape[2]} pixels, and {IMAGE_SIZE}x{IMAGE_SIZE} "
-            "are needed"
-        )
+    if what == "images" and 0 in shape[1:]:
+        raise Problem(f"the images in {name} are {shape[1]}x{shape[2]} pixels")
     most = MOST_IMAGES * (PIXELS if what == "images" else 1)
     check_claim(name, shape, np.dtype(np.uint8), most)
     return magic + lengths, shape
@@ -221,38 +214,64 @@ def _read_labels(path: Path) -> Bytes:
 
 
 @contextlib.contextmanager
-def _opened_images(part: Part, labels: int) -> Iterator[tuple[io.BufferedIOBase, int]]:
-    """Open the images that go with so many labels; give the stream, and the bytes before it."""
-    with _opened(part.images, "images") as (stream, header, (count, *_)):
+def _opened_images(
+    part: Part, labels: int
+) -> Iterator[tuple[io.BufferedIOBase, int, tuple[int, int]]]:
+    """Open the images that go with so many labels; give the stream, the bytes before it, a size."""
+    with _opened(part.images, "images") as (stream, header, (count, height, width)):
         if count != labels:
             raise Problem(
                 f"{part.images.name} has {counted(count, 'image')}, but {part.labels.name} has "
                 f"{counted(labels, 'label')}"
             )
-        yield stream, len(header)
+        yield stream, len(header), (height, width)
 
 
-def _read_images(part: Part, kept: npt.NDArray[np.bool_], lying: bool, out: Images) -> None:
+def _images(
+    parts: Sequence[Part], kept: Sequence[npt.NDArray[np.bool_]], lying: bool
+) -> tuple[Images, tuple[str, ...]]:
+    """The images (K, 28, 28) that are wanted of all parts, and notes on what was done to them."""
+    sizes = set()
+    for part, rows in zip(parts, kept, strict=True):
+        with _opened_images(part, len(rows)) as (_, _, size):
+            sizes.add(size)
+    if len(sizes) > 1:
+        shown = " and ".join(f"{height}x{width}" for height, width in sorted(sizes))
+        raise Problem(f"its files have images of different sizes: {shown}")
+    height, width = sizes.pop()
+    upright = (width, height) if lying else (height, width)
+    stack = np.empty((sum(int(rows.sum()) for rows in kept), *upright), np.uint8)
+    start = 0
+    for part, rows in zip(parts, kept, strict=True):
+        stop = start + int(rows.sum())
+        _read_images(part, rows, lying, stack[start:stop])
+        start = stop
+    return of_any_size(stack)
+
+
+def _read_images(
+    part: Part, kept: npt.NDArray[np.bool_], lying: bool, out: npt.NDArray[np.uint8]
+) -> None:
     """Read images, block by block.
 
     Args:
         part: The files.
         kept: bool (N,), which of all images are wanted.
         lying: Whether they lie on their side.
-        out: uint8 (K, 28, 28), to be filled with the wanted images, upright.
+        out: uint8 (K, H, W), to be filled with the wanted images, upright.
     """
     name = part.images.name
-    with _opened_images(part, len(kept)) as (stream, before):
+    with _opened_images(part, len(kept)) as (stream, before, (height, width)):
         done = 0
         for start in range(0, len(kept), _BLOCK):
             wanted = kept[start : start + _BLOCK]
-            block = _read(stream, len(wanted) * PIXELS, name)
-            images = block.reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
+            block = _read(stream, len(wanted) * height * width, name)
+            images = block.reshape(-1, height, width)
             if not wanted.all():
                 images = images[wanted]
             out[done : done + len(images)] = images.transpose(0, 2, 1) if lying else images
             done += len(images)
-        _check_end(stream, name, before + len(kept) * PIXELS)
+        _check_end(stream, name, before + len(kept) * height * width)
 
 
 def _numbered(

@@ -1,10 +1,11 @@
-"""Reader and writer of this program's own `.npz` files, which keep a data set with its splits."""
+"""Reader and writer of this program's own `.npz` files, which keep a data set with its splits.
+
+`.npz` files that others wrote are handed on to `array_sets`.
+"""
 
 from __future__ import annotations
 
 import json
-import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -13,20 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from counting import counted
+from data_formats import array_sets
 from data_formats.common import (
-    DEFLATE_RATIO,
     IMAGE_SIZE,
-    MOST_IMAGES,
     SPLIT_NAMES,
     Content,
     Division,
     Images,
     SplitBy,
-    check_claim,
     check_name,
     left_out_digits,
 )
-from data_formats.problems import Problem, damaged, library, one_line, quoted
+from data_formats.npz_arrays import SUFFIX, array_of, header_of, opened, unexpected
+from data_formats.problems import Problem, damaged, one_line, quoted
 from data_formats.replacing import replacing
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 _FORMAT = "handwriting-data-set"
 _VERSION = 1
-_ARRAYS = {"about": ("U", 0), "classes": ("U", 1), "images": ("u", 3), "labels": ("i", 1)}
+_ABOUT = "about"
+_ARRAYS = {_ABOUT: ("U", 0), "classes": ("U", 1), "images": ("u", 3), "labels": ("i", 1)}
 _ARRAYS |= {name: ("i", 1) for name in SPLIT_NAMES}  # kind of type and number of dimensions
-_STORED, _DEFLATED = 0, 8
 
 
 def recognises(head: bytes) -> bool:
@@ -45,7 +45,7 @@ def recognises(head: bytes) -> bool:
 
 
 def read(path: Path, keep_digits: bool) -> Content:
-    """Read a file of `write`, with the splits as they stand in it.
+    """Read a file of `write`, with the splits as they stand in it, or one that others wrote.
 
     Args:
         path: The file.
@@ -55,10 +55,14 @@ def read(path: Path, keep_digits: bool) -> Content:
         The content with its splits; the test split is taken for the file's own test rows.
 
     Raises:
-        Problem: The file is damaged or not one of `write`.
+        Problem: The file is damaged, or neither one of `write` nor one of arrays of images and
+            labels.
         OSError: The file cannot be opened.
     """
-    arrays = _arrays(path)
+    with opened(path) as archive:
+        if _ABOUT + SUFFIX not in archive.namelist():
+            return array_sets.read(path, keep_digits)
+        arrays = _arrays(archive)
     about, classes = str(arrays["about"]), tuple(arrays["classes"].tolist())
     split_by, seed = _checked_about(about)
     _check_together(arrays, classes)
@@ -108,69 +112,29 @@ def write(
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in members.items():
             # A fixed date makes equal data sets equal files; level 1 is six times as fast as 6.
-            info = zipfile.ZipInfo(name + ".npy", (1980, 1, 1, 0, 0, 0))
+            info = zipfile.ZipInfo(name + SUFFIX, (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED
             info._compresslevel = 1  # type: ignore[attr-defined]
             with archive.open(info, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
 
 
-def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    import zipfile
-
-    with path.open("rb") as file:
-        with library("npz"):
-            archive = zipfile.ZipFile(file)
-        names = archive.namelist()
-        if sorted(names) != sorted(name + ".npy" for name in _ARRAYS):
-            raise Problem(
-                f"this is not a data set that this program wrote: it holds "
-                f"{one_line(', '.join(names)) or 'nothing'}, not the arrays {', '.join(_ARRAYS)}"
-            )
-        return {name: _array(archive, name) for name in _ARRAYS}
+def _arrays(archive: zipfile.ZipFile) -> dict[str, npt.NDArray[Any]]:
+    names = archive.namelist()
+    if sorted(names) != sorted(name + SUFFIX for name in _ARRAYS):
+        raise Problem(
+            f"this is not a data set that this program wrote: it holds "
+            f"{one_line(', '.join(names))}, not the arrays {', '.join(_ARRAYS)}"
+        )
+    return {name: _array(archive, name) for name in _ARRAYS}
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    """One array, its declared shape compared with the bytes there before it is allocated."""
-    info = archive.getinfo(name + ".npy")
-    if (
-        info.compress_type not in (_STORED, _DEFLATED)
-        or info.file_size > info.compress_size * DEFLATE_RATIO
-    ):
-        raise Problem(
-            f"the array {name} claims {info.file_size} bytes from {info.compress_size}, "
-            "which deflate cannot do"
-        )
-    with library("npz"), archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version != (1, 0):
-            raise Problem(f"the array {name} is not in version 1.0 of numpy's format")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-        start = member.tell()
+    header = header_of(archive, name)
     kind, dimensions = _ARRAYS[name]
-    if dtype.kind != kind or len(shape) != dimensions or dtype.itemsize > 2**16:
-        raise Problem(
-            f"the array {name} has the type {one_line(str(dtype))} and the shape "
-            f"{one_line(str(shape))}"
-        )
-    check_claim(f"the array {name}", shape, dtype)
-    if (*shape, 0)[0] > MOST_IMAGES:
-        raise Problem(f"the array {name} claims {shape[0]} rows, more than {MOST_IMAGES:,}")
-    if start + math.prod(shape) * dtype.itemsize != info.file_size:
-        raise Problem(f"the array {name} claims the shape {shape} in {info.file_size} bytes")
-    with library("npz"), archive.open(info) as member:
-        array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        member.read(1)  # the checksum is looked at only when the end is reached
-    if kind == "U":
-        _check_text(array, name)
-    return array
-
-
-def _check_text(array: npt.NDArray[Any], name: str) -> None:
-    """Refuse numbers that are no characters: numpy would make invalid strings of them."""
-    codes = np.frombuffer(array.tobytes() or bytes(4), array.dtype.byteorder + "u4")
-    if codes.max() > sys.maxunicode:
-        raise damaged("npz", f"the array {name} has the character code {codes.max()}")
+    if header.dtype.kind != kind or len(header.shape) != dimensions:
+        raise unexpected(name, header)
+    return array_of(archive, name, header)
 
 
 def _checked_about(text: str) -> tuple[SplitBy, int]:

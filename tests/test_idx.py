@@ -295,16 +295,69 @@ def test_more_images_than_are_read_at_a_time_stay_in_order(tmp_path: Path) -> No
     assert np.array_equal(content.images, every)
 
 
-@pytest.mark.parametrize("shape", [(2, 32, 32), (2, 28, 29), (2, 0, 28), (2, 2**32 - 1, 28)])
+@pytest.mark.parametrize("shape", [(2, 0, 28), (2, 28, 0), (2, 2**32 - 1, 28), (2, 40_000, 40_000)])
 @pytest.mark.parametrize("ending", ["", ".gz"])
-def test_images_of_another_size_are_refused_with_their_size(
+def test_images_of_an_impossible_size_are_refused_with_their_shape(
     tmp_path: Path, shape: tuple[int, ...], ending: str
 ) -> None:
-    mnist(tmp_path, ending=ending)
-    put(tmp_path / (TRAIN_IMAGES + ending), b"\0\0\x08\x03" + struct.pack(">3I", *shape))
+    mnist(tmp_path, train=[0, 1], ending=ending)
+    header = b"\0\0\x08\x03" + struct.pack(">3I", *shape)
+    put(tmp_path / (TRAIN_IMAGES + ending), header + bytes(1000))
     message = refusal(tmp_path)
-    assert f"{shape[1]}x{shape[2]} pixels, and 28x28 are needed" in message
-    assert TRAIN_IMAGES in message
+    assert f"{shape[1]}x{shape[2]} pixels" in message or str(shape) in message
+
+
+@pytest.mark.parametrize("size", [(16, 16), (20, 40)])
+@pytest.mark.parametrize("dark", [False, True], ids=["light on black", "dark on white"])
+def test_images_of_other_sizes_are_brought_to_28x28_light_on_black(
+    tmp_path: Path, size: tuple[int, int], dark: bool
+) -> None:
+    height, width = size
+    bars = np.zeros((4, *size), np.uint8)
+    bars[:, 3:-3, width // 2 - 2 : width // 2 + 2] = 255  # upright
+    mnist(tmp_path)
+    for name, rows in ((TRAIN_IMAGES, bars), (TEST_IMAGES, bars[:2])):
+        put(tmp_path / name, as_idx(255 - rows if dark else rows))
+    content = idx.read(tmp_path, keep_digits=True)
+    assert content.images.shape == (6, 28, 28) and content.labels.tolist() == [0, 1, 2, 1, 2, 0]
+    ink = content.images[0] > 128
+    assert 18 <= ink.any(axis=1).sum() <= 24 and ink.any(axis=0).sum() <= 12, "kept its shape"
+    assert content.images[:, [0, -1]].max() < 10, "has a margin"
+    said = f"the images were {height}x{width}, and were cropped to their ink"
+    assert [note for note in content.notes if said in note]
+
+
+def test_emnist_images_of_another_size_are_stood_upright_too(tmp_path: Path) -> None:
+    lying = np.zeros((3, 32, 32), np.uint8)
+    lying[:, 14:18, 2:-2] = 255  # upright once it is stood up
+    put(tmp_path / "emnist-digits-train-images-idx3-ubyte.gz", as_idx(lying))
+    put(tmp_path / "emnist-digits-train-labels-idx1-ubyte.gz", as_idx([1, 2, 1]))
+    (image, *_) = idx.read(tmp_path, keep_digits=True).images
+    assert (image > 128).any(axis=1).sum() > 2 * (image > 128).any(axis=0).sum()
+
+
+def test_parts_of_different_sizes_are_refused(tmp_path: Path) -> None:
+    mnist(tmp_path)
+    put(tmp_path / TEST_IMAGES, as_idx(np.zeros((2, 16, 16))))
+    assert "images of different sizes: 16x16 and 28x28" in refusal(tmp_path)
+
+
+def test_a_set_of_28x28_that_is_dark_on_white_is_turned_and_otherwise_left_as_it_was(
+    tmp_path: Path,
+) -> None:
+    drawn = np.zeros((4, 28, 28), np.uint8)
+    drawn[:, 4:-4, 12:16] = np.linspace(100, 255, 4, dtype=np.uint8)
+    mnist(tmp_path)
+    put(tmp_path / TRAIN_IMAGES, as_idx(drawn))
+    put(tmp_path / TEST_IMAGES, as_idx(drawn[:2]))
+    as_is = idx.read(tmp_path, keep_digits=True)
+    assert np.array_equal(as_is.images, np.concatenate([drawn, drawn[:2]])) and not as_is.notes
+    put(tmp_path / TRAIN_IMAGES, as_idx(255 - drawn))
+    put(tmp_path / TEST_IMAGES, as_idx(255 - drawn[:2]))
+    turned = idx.read(tmp_path, keep_digits=True)
+    assert np.array_equal(turned.images, as_is.images)
+    (note,) = turned.notes
+    assert note == "the images were 28x28, dark on white, and were turned to light on black"
 
 
 @pytest.mark.parametrize("packing", ["plain", "packed", "below the packing"])

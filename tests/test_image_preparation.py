@@ -15,6 +15,7 @@ from image_preparation import (
     INK_SIZE,
     THINNEST_LONE_STROKE,
     THINNEST_STROKE,
+    cropped,
     is_prepared,
     on_black,
     prepared,
@@ -371,3 +372,24 @@ def test_emnist_drawn_large_comes_out_as_emnist(real_data: Path) -> None:
     assert np.median(differences) < 12 and np.max(differences) < 60
     widths, own = ([stroke_width(i) for i in group] for group in (made, images))
     assert np.median(widths) == pytest.approx(np.median(own), abs=0.3)
+
+
+def test_pictures_known_to_be_on_black_are_cropped_and_keep_their_greys() -> None:
+    picture = np.zeros((40, 32), np.uint8)
+    picture[6:34, 8:24] = 255
+    picture[12:20, 8:24] = 100  # as large as no edge of a stroke
+    small = cropped(picture)
+    assert small.max() == 255 and max(small[:, [0, -1]].max(), small[[0, -1]].max()) < 10
+    assert ((small > 90) & (small < 110)).sum() > 20
+    rows, columns = (np.flatnonzero((small > 128).any(axis=axis)) for axis in (1, 0))
+    assert np.ptp(rows) + 1 == pytest.approx(22, abs=1), "as large as EMNIST's"
+    assert np.ptp(columns) + 1 == pytest.approx(22 * 16 / 28, abs=1), "keeps its aspect"
+    assert (rows[0] + rows[-1]) / 2 == pytest.approx(13.5, abs=1)
+
+
+def test_ink_that_fills_a_small_picture_is_not_taken_for_paper() -> None:
+    picture = np.zeros((8, 8), np.uint8)
+    picture[:, 1:7] = 16
+    small = cropped(picture)
+    assert small[14, 14] > 200 and not small[:, 0].any()
+    assert not cropped(np.full((8, 8), 9, np.uint8)).any(), "nothing is on one flat grey"

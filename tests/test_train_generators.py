@@ -1,6 +1,7 @@
 """Tests of the program that trains generators of many characters."""
 
 import contextlib
+import io
 import subprocess
 import sys
 import threading
@@ -290,27 +291,42 @@ def test_wrong_arguments_get_the_usage(
 # ------------------------------------------------------------------------- several programs
 
 
+class WatchedText(io.StringIO):
+    """What is printed; tells when a sentence comes."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self._sentence = sentence
+        self.came = threading.Event()
+
+    def write(self, text: str) -> int:
+        if self._sentence in text:
+            self.came.set()
+        return super().write(text)
+
+
 def test_another_program_is_waited_for_and_that_is_said(
-    run: Run,
-    fake: FakeTraining,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Run, fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is waited for however long it writes: a training of hours would be lost."""
     monkeypatch.setattr(train_generators, "PATIENCE", 0.05)
     monkeypatch.setattr("network_folder.PATIENCE", 0.1)
+    said = f"waiting for another program, which is writing to {tmp_path / 'out'}"
+    shown = WatchedText(said)
     (tmp_path / "out").mkdir()
     with contextlib.ExitStack() as other_program:
         other_program.enter_context(holding(tmp_path / "out" / LOCK_NAME, time.sleep))
-        ending = threading.Timer(1.0, other_program.close)
+
+        def end_when_it_is_said() -> None:
+            shown.came.wait(60)
+            other_program.close()
+
+        ending = threading.Thread(target=end_when_it_is_said)
         ending.start()
-        run("--characters", "A")
+        with contextlib.redirect_stdout(shown):
+            run("--characters", "A")
         ending.join()
-    assert capsys.readouterr().out.splitlines() == [
-        f"waiting for another program, which is writing to {tmp_path / 'out'}",
-        "'A' 3 s",
-    ]
+    assert shown.getvalue().splitlines() == [said, "'A' 3 s"]
     assert list(kept(tmp_path)) == ["A"]
 
 
