@@ -154,6 +154,14 @@ def holds_document(folder: Path) -> bool:
     return True
 
 
+def document_version(folder: Path) -> tuple[int, ...]:
+    """What tells a folder's document from one that took its place; nothing where there is none."""
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a zero character in the name
+        state = (folder / FILE_NAME).stat()
+        return state.st_ino, state.st_mtime_ns, state.st_size
+    return ()
+
+
 @contextlib.contextmanager
 def writing(folder: Path, what: str) -> Iterator[list[Path]]:
     """Add files to a folder, which is made; where that fails, the new ones are taken away again.

@@ -1,21 +1,22 @@
 """A model collection as a folder: `collection.json`, and a `.weights.h5` file for each entry.
 
 Weight files are named by their content and written before `collection.json`, which is replaced in
-one step: a folder holds the old collection or the new one, whatever happens in between. Loading
-runs no code from the folder: it reads JSON and plain arrays, checks both against each other, and
-looks at no file outside.
+one step: a folder holds the old collection or the new one, whatever happens in between. Programs
+that save to the same folder wait for each other. Loading runs no code from the folder: it reads
+JSON and plain arrays, checks both against each other, and looks at no file outside.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import io
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -36,6 +37,7 @@ from checked_folder import (
     a_share,
     a_text,
     a_whole_number,
+    document_version,
     file_named,
     naming,
     npy_bytes,
@@ -45,11 +47,13 @@ from checked_folder import (
     within,
     write_atomically,
     write_content,
+    writing,
 )
 from errors import CollectionError
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, EpochScores, ModelCollection, Weights
 from network_layers import Variant, WeightArray
+from process_lock import LOCK_NAME, alone_in
 
 if TYPE_CHECKING:
     import h5py
@@ -64,6 +68,8 @@ __all__ = [
 ]
 
 FORMAT = "handwriting model collection"
+_ONE = "the collection"  # in messages
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 MAXIMUM_ENTRIES = 100_000
 WEIGHTS_NAME = re.compile(r"[0-9a-f]{16}\.weights\.h5")
 IMAGES_NAME = re.compile(r"[0-9a-f]{16}\.images\.npy")
@@ -89,11 +95,29 @@ def save_collection(
         CollectionError: the folder holds something else, or cannot be written; what was there
             before is there still.
     """
-    replaced = _files_to_replace(folder)
-    new: list[Path] = []
-    written = WrittenEntries() if written is None else written
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    _check_replaceable(folder)
+    with contextlib.ExitStack() as stack:
+        with writing(folder, _ONE):
+            stack.enter_context(_alone_where_possible(folder))
+        _save(collection, folder, WrittenEntries() if written is None else written)
+
+
+@contextlib.contextmanager
+def _alone_where_possible(folder: Path) -> Iterator[None]:
+    """Wait for other programs that save there; a file system without locks stops no saving."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone_in(folder))
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield
+
+
+def _save(collection: ModelCollection, folder: Path, written: WrittenEntries) -> None:
+    """Write a collection to a folder where no other program writes meanwhile."""
+    replaced = _own_names(folder)
+    with writing(folder, _ONE) as new:
         for entry in collection.entries:
             if entry not in written or written[entry][1] not in replaced:
                 written[entry] = _write_entry(entry, collection, folder, new)
@@ -103,14 +127,6 @@ def save_collection(
         }
         text = _document(collection, images_used, [written[one][0] for one in collection.entries])
         write_atomically(folder / FILE_NAME, text.encode())
-    except OSError as error:
-        for path in new:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-        raise CollectionError(
-            f"the collection cannot be saved in {folder}: {error.strerror or error}; "
-            "what was there before is unchanged"
-        ) from error
     current = {written[entry][1] for entry in collection.entries}
     current |= {images["file"] for images in images_used.values()}
     for name in replaced - current:
@@ -130,6 +146,17 @@ def load_collection(folder: Path) -> ModelCollection:
     Raises:
         CollectionError: the folder is missing, damaged, or holds something else.
     """
+    while True:
+        version = document_version(folder)
+        try:
+            return _load(folder)
+        except CollectionError:
+            # Another program may have replaced the document, and removed files that it named.
+            if document_version(folder) == version:
+                raise
+
+
+def _load(folder: Path) -> ModelCollection:
     document = read_document(folder, FORMAT)
     with naming(folder / FILE_NAME):
         classes = tuple(_checked_classes(document.get("classes")))
@@ -165,9 +192,8 @@ def holds_collection(folder: Path) -> bool:
 def remove_collection(folder: Path) -> None:
     """Remove a collection's own files, and the folder where nothing else is in it."""
     with contextlib.suppress(CollectionError, OSError):
-        names = _files_to_replace(folder)
-        (folder / FILE_NAME).unlink(missing_ok=True)
-        for name in names:
+        _check_replaceable(folder)
+        for name in (FILE_NAME, *_own_names(folder), LOCK_NAME):
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
 
@@ -231,8 +257,8 @@ def _weights_bytes(entry: Entry, class_count: int) -> bytes:
     return buffer.getvalue()
 
 
-def _files_to_replace(folder: Path) -> set[str]:
-    """Names of a folder's collection files; refuses a folder that holds other things."""
+def _check_replaceable(folder: Path) -> None:
+    """Refuse a folder that holds other things than a collection."""
     try:
         names = set(os.listdir(folder))
     except FileNotFoundError:
@@ -242,20 +268,23 @@ def _files_to_replace(folder: Path) -> set[str]:
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL or a lone surrogate
         reason = getattr(error, "strerror", None) or error
         raise CollectionError(f"{str(folder)!r} cannot be used: {reason}") from error
-    own = {
-        name
-        for name in names
-        if WEIGHTS_NAME.fullmatch(name.removesuffix(TEMPORARY_SUFFIX))
-        or IMAGES_NAME.fullmatch(name.removesuffix(TEMPORARY_SUFFIX))
-        or name == FILE_NAME + TEMPORARY_SUFFIX
-    }
-    if names - own and FILE_NAME not in names:
+    if FILE_NAME in names:
+        read_document(folder, FORMAT)
+    elif names - _own_names(folder) - {LOCK_NAME}:
         raise CollectionError(
             f"{folder} holds other things and no collection; give a new or an empty folder"
         )
-    if FILE_NAME in names:
-        read_document(folder, FORMAT)
-    return own
+
+
+def _own_names(folder: Path) -> set[str]:
+    """Names of a folder's files of weights and images, and of what a killed session left."""
+    return {
+        path.name
+        for path in (folder.iterdir() if folder.exists() else ())
+        if WEIGHTS_NAME.fullmatch(path.name.removesuffix(TEMPORARY_SUFFIX))
+        or IMAGES_NAME.fullmatch(path.name.removesuffix(TEMPORARY_SUFFIX))
+        or path.name == FILE_NAME + TEMPORARY_SUFFIX
+    }
 
 
 # Reading

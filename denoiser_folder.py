@@ -36,13 +36,13 @@ from network_folder import (
     Written,
     alone_in,
     checked_settings,
-    give_up_in_time,
     read_networks,
     read_training,
     read_versions,
     training_to_json,
     write_networks,
 )
+from process_lock import give_up_in_time
 
 FORMAT = FolderFormat("handwriting denoiser collection", "denoisers", "the denoiser")
 MOST_CLASSES = 70_000

@@ -43,13 +43,13 @@ from network_folder import (
     Written,
     alone_in,
     checked_settings,
-    give_up_in_time,
     read_networks,
     read_training,
     read_versions,
     training_to_json,
     write_networks,
 )
+from process_lock import give_up_in_time
 
 FORMAT = FolderFormat("handwriting generator collection", "generators", "the generator")
 MAXIMUM_GENERATORS = MAXIMUM_CHARACTERS = 70_000

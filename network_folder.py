@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, TypedDict, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+import process_lock
 from checked_folder import (
     FILE_NAME,
     SCHEMA_VERSION,
@@ -26,6 +26,7 @@ from checked_folder import (
     a_number,
     a_text,
     a_whole_number,
+    document_version,
     holds_document,
     read_document,
     remove_other_weights,
@@ -34,10 +35,7 @@ from checked_folder import (
     writing,
 )
 from errors import CollectionError
-from process_lock import holding
 
-LOCK_NAME = ".lock"
-PATIENCE = 60.0  # seconds; writing a network takes a second or two
 Key = TypeVar("Key")
 Network = TypeVar("Network")
 Settings = TypeVar("Settings")
@@ -104,13 +102,13 @@ def read_networks(
     if not holds_document(folder):
         return {}
     while True:
-        version = _version(folder)
+        version = document_version(folder)
         try:
             with _damage_mendable(folder):
                 return read(read_document(folder, form.name))
         except CollectionError:
             # Another program may have replaced the document, and removed files that it named.
-            if _version(folder) == version:
+            if document_version(folder) == version:
                 raise
 
 
@@ -124,27 +122,6 @@ def _damage_mendable(folder: Path) -> Iterator[None]:
         raise FolderDamaged(error.wrong, remedy) from error
 
 
-def _version(folder: Path) -> tuple[int, ...]:
-    """What tells a document from one that took its place; nothing where it is not there."""
-    with contextlib.suppress(OSError):
-        state = (folder / FILE_NAME).stat()
-        return state.st_ino, state.st_mtime_ns, state.st_size
-    return ()
-
-
-def give_up_in_time(waited: float) -> None:
-    """End the waiting for another program when it lasts too long.
-
-    Args:
-        waited: seconds until now.
-
-    Raises:
-        TimeoutError: they are more than `PATIENCE`.
-    """
-    if waited > PATIENCE:
-        raise TimeoutError(0, f"another program has been writing to it for {PATIENCE:.0f} s")
-
-
 @contextlib.contextmanager
 def alone_in(
     folder: Path, form: FolderFormat, while_waiting: Callable[[float], None]
@@ -154,8 +131,7 @@ def alone_in(
     Args:
         folder: where.
         form: of the folder; one that is something else stays as it is.
-        while_waiting: told several times a second how many seconds another program was waited for;
-            raises OSError to end the waiting.
+        while_waiting: see `process_lock.alone_in`.
 
     Raises:
         CollectionError: that cannot be had.
@@ -163,15 +139,9 @@ def alone_in(
     if holds_document(folder):
         with _damage_mendable(folder):
             read_document(folder, form.name)
-    started = time.monotonic()
-
-    def wait(seconds: float) -> None:
-        while_waiting(time.monotonic() - started)
-        time.sleep(seconds)
-
     with contextlib.ExitStack() as stack:
         with writing(folder, form.one):
-            stack.enter_context(holding(folder / LOCK_NAME, wait))
+            stack.enter_context(process_lock.alone_in(folder, while_waiting))
         yield
 
 

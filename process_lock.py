@@ -5,12 +5,52 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+LOCK_NAME = ".lock"
+PATIENCE = 60.0  # seconds; writing a network takes a second or two
 _BETWEEN_TRIES = 0.1  # seconds
 # What lies there in the file's place is never written through, nor waited for where it is a pipe.
 _CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def give_up_in_time(waited: float) -> None:
+    """End the waiting for another program when it lasts too long.
+
+    Args:
+        waited: seconds until now.
+
+    Raises:
+        TimeoutError: they are more than `PATIENCE`.
+    """
+    if waited > PATIENCE:
+        raise TimeoutError(0, f"another program has been writing to it for {PATIENCE:.0f} s")
+
+
+@contextlib.contextmanager
+def alone_in(
+    folder: Path, while_waiting: Callable[[float], None] = give_up_in_time
+) -> Iterator[None]:
+    """Keep other programs that do the same from writing to a folder meanwhile.
+
+    Args:
+        folder: where; it gets an empty `LOCK_NAME`.
+        while_waiting: told several times a second how many seconds another program was waited for;
+            raises OSError to end the waiting.
+
+    Raises:
+        OSError: as `holding` does, or by `while_waiting`.
+    """
+    started = time.monotonic()
+
+    def wait(seconds: float) -> None:
+        while_waiting(time.monotonic() - started)
+        time.sleep(seconds)
+
+    with holding(folder / LOCK_NAME, wait):
+        yield
 
 
 @contextlib.contextmanager

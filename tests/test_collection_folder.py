@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import io
 import json
@@ -40,6 +41,7 @@ from network_layers import (
     Variant,
     weight_arrays,
 )
+from process_lock import LOCK_NAME, holding
 
 ROOT = Path(collection_folder.__file__).parent
 Change = Callable[[dict[str, Any]], None]
@@ -93,7 +95,8 @@ def refusal(folder: Path) -> str:
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    files = (path for path in folder.iterdir() if path.is_file() and path.name != LOCK_NAME)
+    return {path.name: path.read_bytes() for path in files}
 
 
 def with_file(folder: Path, key: str, content: bytes, suffix: str) -> None:
@@ -222,7 +225,7 @@ def test_saving_removes_weights_that_no_entry_has_any_more(folder: Path) -> None
     del collection.entries[0]
     save_collection(collection, folder)
     assert not (folder / gone).exists()
-    assert len(list(folder.iterdir())) == 3
+    assert len(content_of(folder)) == 3
     assert same(load_collection(folder), collection)
 
 
@@ -759,7 +762,7 @@ STEPS = """
             shutil.rmtree(work, ignore_errors=True)
             if not first:
                 shutil.copytree(old, work)
-            before = {path.name: path.read_bytes() for path in work.glob("*")}
+            before = {path.name: path.read_bytes() for path in work.glob("[!.]*")}
             child = os.fork()
             if not child:
                 armed, left = True, steps
@@ -774,7 +777,7 @@ STEPS = """
                 os._exit(0)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             assert status in (0, 7, 9), status
-            after = {path.name: path.read_bytes() for path in work.glob("*")}
+            after = {path.name: path.read_bytes() for path in work.glob("[!.]*")}
             if status == 7:
                 assert after == before, (steps, sorted(after), sorted(before))
             try:
@@ -784,8 +787,8 @@ STEPS = """
                 count = 0
             assert count in ((0, 2) if first else (1, 2)), count
             save_collection(collection, work)
-            assert {path.name: path.read_bytes() for path in work.glob("*")} == {
-                path.name: path.read_bytes() for path in new.glob("*")
+            assert {path.name: path.read_bytes() for path in work.glob("[!.]*")} == {
+                path.name: path.read_bytes() for path in new.glob("[!.]*")
             }, steps
             outcomes.append([status, count])
             if not status:
@@ -896,3 +899,79 @@ def test_damaged_weights_in_the_way_are_replaced(folder: Path) -> None:
         path.write_bytes(b"damaged")
     save_collection(collection, folder)
     assert same(load_collection(folder), collection)
+
+
+# ------------------------------------------------------------------------- several programs
+
+
+SAVING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from collection_folder import load_collection, save_collection
+collection = load_collection(Path(sys.argv[2]))
+del collection.entries[int(sys.argv[4])]
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(40):
+    save_collection(collection, Path(sys.argv[3]))
+"""
+
+
+def test_of_programs_that_save_at_once_one_is_there_whole(
+    saved_collection: Path, tmp_path: Path
+) -> None:
+    """What one takes away as its own leftovers, the other may just have written."""
+    whole = load_collection(saved_collection)
+    command = [sys.executable, "-c", SAVING, ROOT, saved_collection, tmp_path / "both"]
+    programs = [
+        subprocess.Popen(
+            [*command, str(left_out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for left_out in range(2)
+    ]
+    for program in programs:
+        assert program.stdout and program.stdout.readline() == "ready\n"
+    save_collection(whole, tmp_path / "both")
+    for program in programs:
+        assert program.stdin
+        program.stdin.write("\n")
+        program.stdin.flush()
+    while any(program.poll() is None for program in programs):
+        (entry, *others) = load_collection(tmp_path / "both").entries
+        known = [*map(entry_bytes, whole.entries)]
+        assert entry_bytes(entry) in known and len(others) <= 1
+    for program in programs:
+        program.communicate()
+        assert program.returncode == 0
+    (entry,) = load_collection(tmp_path / "both").entries
+    assert len(content_of(tmp_path / "both")) == 3
+
+
+def entry_bytes(entry: Entry) -> bytes:
+    return b"".join(array.tobytes() for array in entry.weights)
+
+
+def test_who_waits_for_another_program_that_saves_does_not_wait_for_ever(
+    trained: ModelCollection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("process_lock.PATIENCE", 0.2)
+    before = content_of(folder)
+    with (
+        holding(folder / LOCK_NAME, lambda seconds: None),
+        pytest.raises(CollectionError, match="another program has been writing to it") as caught,
+    ):
+        save_collection(trained, folder)
+    assert str(caught.value).endswith("what was there before is unchanged")
+    assert content_of(folder) == before
+
+
+def test_a_file_system_without_locks_can_be_saved_to(
+    trained: ModelCollection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr("process_lock._taken", refuse)
+    save_collection(trained, tmp_path / "new")
+    assert same(load_collection(tmp_path / "new"), trained)

@@ -15,8 +15,7 @@ from checked_folder import FILE_NAME
 from denoiser_folder import Denoiser, load_denoisers, save_denoiser
 from denoising.settings import TYPES, weight_shapes
 from errors import CollectionError
-from network_folder import LOCK_NAME
-from process_lock import holding
+from process_lock import LOCK_NAME, holding
 from tests.denoisers import a_denoiser
 
 
@@ -183,7 +182,7 @@ def test_programs_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) 
 def test_who_waits_for_another_program_does_not_wait_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("network_folder.PATIENCE", 0.2)
+    monkeypatch.setattr("process_lock.PATIENCE", 0.2)
     with (
         holding(tmp_path / LOCK_NAME, lambda seconds: None),
         pytest.raises(CollectionError, match="another program has been writing to it"),

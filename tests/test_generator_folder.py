@@ -37,8 +37,7 @@ from generator_folder import (
     load_generators,
     save_generator,
 )
-from network_folder import LOCK_NAME
-from process_lock import holding
+from process_lock import LOCK_NAME, holding
 from tests.conditional import PLAIN, READING, many
 
 Change = Callable[[dict[str, Any]], None]
@@ -366,6 +365,7 @@ def test_a_folder_of_another_kind_is_refused(folder: Path) -> None:
 
 def test_a_model_collection_is_refused_and_stays(saved_collection: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(saved_collection, tmp_path / "models"))
+    (folder / LOCK_NAME).unlink()
     assert "'format': 'handwriting generator collection'" in refusal(folder)
     with pytest.raises(CollectionError):
         save_generator(folder, KIND, made("A"))
@@ -772,7 +772,7 @@ def test_what_another_program_is_writing_is_waited_for(
 def test_who_waits_for_another_program_does_not_wait_for_ever(
     folder: Path, other_program: SpawnProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("network_folder.PATIENCE", 0.2)
+    monkeypatch.setattr("process_lock.PATIENCE", 0.2)
     with pytest.raises(CollectionError) as caught:
         save_generator(folder, KIND, made("C"))
     assert str(caught.value) == (

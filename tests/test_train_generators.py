@@ -25,8 +25,7 @@ from errors import UserError
 from gan.course import Course, TrainedGan, load_checkpoint, save_checkpoint
 from gan.settings import GanSettings, settings_to_json, weight_count
 from generator_folder import CharacterGenerator, load_generators, save_generator
-from network_folder import LOCK_NAME
-from process_lock import holding
+from process_lock import LOCK_NAME, holding
 from tests import tiny_generators
 from tests.conditional import KIND, PLAIN, READING, Labels, many
 from tests.stored import by_character
@@ -310,7 +309,7 @@ def test_another_program_is_waited_for_and_that_is_said(
 ) -> None:
     """It is waited for however long it writes: a training of hours would be lost."""
     monkeypatch.setattr(train_generators, "PATIENCE", 0.05)
-    monkeypatch.setattr("network_folder.PATIENCE", 0.1)
+    monkeypatch.setattr("process_lock.PATIENCE", 0.1)
     said = f"waiting for another program, which is writing to {tmp_path / 'out'}"
     shown = WatchedText(said)
     (tmp_path / "out").mkdir()

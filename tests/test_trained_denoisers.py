@@ -12,7 +12,7 @@ from denoiser_folder import Denoiser, load_denoisers
 from denoising.settings import weight_count
 from denoising.training import TrainedDenoiser
 from errors import CollectionError
-from network_folder import LOCK_NAME
+from process_lock import LOCK_NAME
 from tests.denoisers import a_denoiser
 from trained_denoisers import TrainedDenoisers
 
