@@ -33,6 +33,8 @@ from data_formats.common import (
     Indices,
     Labels,
     SplitBy,
+    Tell,
+    tell_nobody,
 )
 from data_formats.nist_layout import stand_upright
 from data_formats.problems import Problem, naming, one_line, quoted, shown_name
@@ -249,8 +251,8 @@ def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True)
 
     Args:
         path: A MATLAB file in NIST's layout (classic or v7.3), IDX files (their folder or one of
-            them), pictures (a folder or an archive with a folder a class), or a file of
-            `write_npz`.
+            them), pictures (a folder or an archive with a folder a class), a file of `write_npz`,
+            or another `.npz` of images and labels.
         keep_digits: Whether the classes '0' to '9' stay.
 
     Returns:
@@ -262,7 +264,7 @@ def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True)
     """
     path = Path(path)
     with naming(path):
-        content = _reader_of(path)(path, keep_digits)
+        content = _reader_of(path)(path, keep_digits, tell_nobody)
     return LabelledImages(content.images, content.labels, content.classes, content.in_test)
 
 
@@ -274,6 +276,7 @@ def open_data_set(
     file_split: bool = False,
     shares: Mapping[str, int] = SPLIT_SHARES,
     group: str | None = None,
+    tell: Tell = tell_nobody,
 ) -> DataSet:
     """Read a data set file and divide its images into splits.
 
@@ -282,14 +285,15 @@ def open_data_set(
 
     Args:
         path: A MATLAB file in NIST's layout (classic or v7.3), IDX files (their folder or one of
-            them), pictures (a folder or an archive with a folder a class), or a file of
-            `write_npz`.
+            them), pictures (a folder or an archive with a folder a class), a file of `write_npz`,
+            or another `.npz` of images and labels.
         seed: Seed of the random choice, 0 or more.
         keep_digits: Whether the classes '0' to '9' stay.
         file_split: Whether the file's own test rows are the test split.
         shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
         group: Which images belong together and are never in two splits, as a pattern of file names
             for `image_groups.groups_of`; None where each is for itself.
+        tell: Told again and again how many images were made ready, where that takes its time.
 
     Returns:
         The data set, its images uint8 (N, 28, 28).
@@ -299,7 +303,7 @@ def open_data_set(
     """
     path = Path(path)
     with naming(path):
-        content = _reader_of(path)(path, keep_digits)
+        content = _reader_of(path)(path, keep_digits, tell)
         classes = content.classes
         if len(classes) < 2:
             raise Problem(f"it has images of one class only, {quoted(classes[0])}; two are needed")
@@ -408,7 +412,7 @@ _FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic, idx)
 _PICKLES = {bytes([0x80, version]) for version in range(2, 6)}
 
 
-def _reader_of(path: Path) -> Callable[[Path, bool], Content]:
+def _reader_of(path: Path) -> Callable[[Path, bool, Tell], Content]:
     """What reads a file or folder, told by its first bytes; the name only helps the message."""
     try:
         mode = path.stat().st_mode

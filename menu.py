@@ -24,6 +24,7 @@ from dialogue import SettingsFiles, sentence, wait_for_keras
 from errors import DataError, UserError
 from generator_dialogue import GeneratorDialogue
 from keras_preload import KerasPreload
+from opening_view import show_reading
 from predict_dialogue import PredictDialogue
 from terminal import (
     Asker,
@@ -99,14 +100,17 @@ def run(
         Exit code: 0, or 2 when the data set cannot be used.
     """
     try:
-        data_set = open_data_set(
-            _at_hand(data_path),
-            seed=seed,
-            keep_digits=keep_digits,
-            file_split=file_split,
-            shares=shares or SPLIT_SHARES,
-            group=group,
-        )
+        at_hand = _at_hand(data_path)
+        with show_reading(at_hand) as tell:
+            data_set = open_data_set(
+                at_hand,
+                seed=seed,
+                keep_digits=keep_digits,
+                file_split=file_split,
+                shares=shares or SPLIT_SHARES,
+                group=group,
+                tell=tell,
+            )
     except UserError as error:
         print(sentence(str(error)), file=sys.stderr)
         return 2

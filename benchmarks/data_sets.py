@@ -69,7 +69,9 @@ def train_and_score(run: dict[str, Any], options: argparse.Namespace) -> dict[st
         keep_digits=True,
         file_split=options.file_split,
         group=options.group,
-        **({"shares": dict(zip(SPLITS, options.shares, strict=True))} if options.shares else {}),
+        shares=dict(zip(SPLITS, options.shares, strict=True))
+        if options.shares
+        else data_parser.SPLIT_SHARES,
     )
 
     def trained(described: dict[str, Any], teacher: model_collection.Entry | None) -> Any:

@@ -25,7 +25,7 @@ from data_formats.array_names import (
     pairs_in,
     sibling_files,
 )
-from data_formats.common import Content, check_name, left_out_digits
+from data_formats.common import Content, Tell, check_name, left_out_digits, tell_nobody
 from data_formats.image_stacks import as_greys, of_any_size
 from data_formats.npz_arrays import SUFFIX, Header, array_of, header_of, opened
 from data_formats.problems import Problem, one_line, quoted, shown_name
@@ -58,13 +58,14 @@ class _Part:
     in_test: bool
 
 
-def read(path: Path, keep_digits: bool) -> Content:
+def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     """Read a data set of arrays of images and labels.
 
     Args:
         path: A file with all of them, or one of several that have an array each.
         keep_digits: Whether the classes '0' to '9' stay where there are two or more others and the
             file names its classes.
+        tell: See `common.Tell`.
 
     Returns:
         The content without splits, training rows first, validation rows among them. Images of
@@ -77,7 +78,7 @@ def read(path: Path, keep_digits: bool) -> Content:
     parts, names = _of_one_file(path)
     if not parts:
         parts, names = _of_siblings(path)
-    return _content(parts, names, keep_digits)
+    return _content(parts, names, keep_digits, tell)
 
 
 def _of_one_file(path: Path) -> tuple[list[_Part], _Array | None]:
@@ -207,7 +208,9 @@ def _mapped(path: Path) -> _Array:
     return np.array(names, dtype=str)
 
 
-def _content(parts: Sequence[_Part], names: _Array | None, keep_digits: bool) -> Content:
+def _content(
+    parts: Sequence[_Part], names: _Array | None, keep_digits: bool, tell: Tell
+) -> Content:
     sizes = sorted({part.images.shape[1:] for part in parts})
     if len(sizes) > 1:
         shown = " and ".join(f"{height}x{width}" for height, width in sizes)
@@ -224,7 +227,7 @@ def _content(parts: Sequence[_Part], names: _Array | None, keep_digits: bool) ->
     gone = left_out_digits(classes, keep_digits) if _are_names(present, names) else frozenset()
     stays = np.array([name not in gone for name in classes])
     kept = stays[labels]
-    images, notes = of_any_size(np.concatenate([part.images for part in parts])[kept])
+    images, notes = of_any_size(np.concatenate([part.images for part in parts])[kept], tell)
     in_test = np.repeat([part.in_test for part in parts], [len(part.labels) for part in parts])
     return Content(
         images,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -27,6 +27,8 @@ SplitBy = Literal["seed", "file", "group"]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
+# Told again and again how many images were made ready, where that takes its time.
+Tell = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +81,13 @@ class Format(Protocol):
         """Tell whether the first bytes of a file, 2056 or all, are those of the format."""
         ...
 
-    def read(self, path: Path, keep_digits: bool) -> Content:
+    def read(self, path: Path, keep_digits: bool, tell: Tell) -> Content:
         """Read a file that `recognises` knew; Problem or OSError says what is wrong with it."""
         ...
+
+
+def tell_nobody(count: int) -> None:
+    """Pass over how many images were made ready."""
 
 
 def check_claim(

@@ -26,8 +26,10 @@ from data_formats.common import (
     Content,
     Images,
     Labels,
+    Tell,
     check_claim,
     left_out_digits,
+    tell_nobody,
 )
 from data_formats.idx_classes import LABELS, Bytes, Classes, classes_of
 from data_formats.idx_names import DIMENSIONS, Part, find_files, usual_files
@@ -77,12 +79,13 @@ def is_folder_of_idx(folder: Path) -> bool:
     return any(recognises(_head(folder / str(name))) for name in usual_files(folder))
 
 
-def read(path: Path, keep_digits: bool) -> Content:
+def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     """Read a data set of IDX files.
 
     Args:
         path: The folder with the files, or one of them.
         keep_digits: Whether the classes '0' to '9' stay where there are two or more others.
+        tell: See `common.Tell`.
 
     Returns:
         The content, training rows first. EMNIST's images (Cohen et al. 2017) stand upright; those
@@ -101,7 +104,7 @@ def read(path: Path, keep_digits: bool) -> Content:
     new_labels, names, notes = _numbered(parts, labels, classes, keep_digits)
     kept = [new_labels[of_part] >= 0 for of_part in labels]
     counts = [int(rows.sum()) for rows in kept]
-    images, done = _images(parts, kept, lying=bool(subset))
+    images, done = _images(parts, kept, bool(subset), tell)
     every = [new_labels[of_part[rows]] for of_part, rows in zip(labels, kept, strict=True)]
     in_test = np.repeat([part.in_test for part in parts], counts)
     return Content(images, np.concatenate(every), names, in_test, notes=(*notes, *done))
@@ -228,7 +231,7 @@ def _opened_images(
 
 
 def _images(
-    parts: Sequence[Part], kept: Sequence[npt.NDArray[np.bool_]], lying: bool
+    parts: Sequence[Part], kept: Sequence[npt.NDArray[np.bool_]], lying: bool, tell: Tell
 ) -> tuple[Images, tuple[str, ...]]:
     """The images (K, 28, 28) that are wanted of all parts, and notes on what was done to them."""
     sizes = set()
@@ -246,7 +249,7 @@ def _images(
         stop = start + int(rows.sum())
         _read_images(part, rows, lying, stack[start:stop])
         start = stop
-    return of_any_size(stack)
+    return of_any_size(stack, tell)
 
 
 def _read_images(

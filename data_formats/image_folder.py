@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from counting import counted
-from data_formats.common import DIGITS, IMAGE_SIZE, Content, Images
+from data_formats.common import DIGITS, IMAGE_SIZE, Content, Images, Tell, tell_nobody
 from data_formats.folder_members import Member, members_of, recognises_archive
 from data_formats.image_stacks import CROPPED, on_black_paper
 from data_formats.picture import Unreadable, eight_bits, read_grey
@@ -33,6 +33,7 @@ __all__ = ("read", "recognises_archive")  # what every reader offers
 
 MOST_OTHERS = 1_000  # files that are no pictures, before they are weighed against pictures
 MOST_OTHERS_A_PICTURE = 10
+MOST_PIXELS_TOGETHER = 10**12  # of all pictures: 80,000 photographs, hours of work
 LEAST_WHOLE = 0.9  # share of 28x28 pictures in a set that is taken to be of that size
 DATA_FILES = (".mat", "-ubyte", "-ubyte.gz", ".npz")  # endings of data sets of other kinds
 
@@ -49,6 +50,7 @@ class _Gathered:
         parts: "train", "test" or "" for each picture, by a folder above its class.
         folders: The other folders above the class of each picture.
         tried: The classes of all pictures, those that are left out too.
+        pixels_seen: How many pixels all pictures had.
         data_file: The name of a data set of another kind that lies there; empty without any.
         skipped: What is left out, "file name: why" each.
         counts: How many members were left out for each reason; see `_notes`.
@@ -61,6 +63,7 @@ class _Gathered:
     parts: list[str] = field(default_factory=list)
     folders: list[tuple[str, ...]] = field(default_factory=list)
     tried: dict[str, None] = field(default_factory=dict)
+    pixels_seen: int = 0
     data_file: str = ""
     skipped: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -71,7 +74,7 @@ class _Gathered:
         self.skipped.append(f"{one_line(printable(name))}: {why}")
 
 
-def read(path: Path, keep_digits: bool) -> Content:
+def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     """Read a folder of pictures, or an archive that `recognises_archive` knew.
 
     A picture's class is the name of the folder that it lies in. That may lie in others, of which
@@ -80,6 +83,7 @@ def read(path: Path, keep_digits: bool) -> Content:
     Args:
         path: The folder or the archive.
         keep_digits: Whether the classes '0' to '9' stay; if two others are not left, they do.
+        tell: See `common.Tell`.
 
     Returns:
         The content without splits, classes and images in natural order of their names. Pictures
@@ -93,6 +97,7 @@ def read(path: Path, keep_digits: bool) -> Content:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters is found out here
         for member in members_of(path, found.leave_out):
+            tell(found.counts["pictures"])
             _gather(member, found)
             _check_others(found.counts)
     content = _content(found, keep_digits) if found.files else None
@@ -131,6 +136,9 @@ def _gather(member: Member, found: _Gathered) -> None:
     except Unreadable as error:
         found.leave_out("unreadable", str(path), str(error))
         return
+    found.pixels_seen += grey.size
+    if found.pixels_seen > MOST_PIXELS_TOGETHER:
+        raise Problem(f"its pictures have more than {MOST_PIXELS_TOGETHER:,} pixels together")
     if grey.min() == grey.max():
         found.leave_out("flat", str(path), "it is one flat grey")
         return

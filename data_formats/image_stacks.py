@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counting import counted
-from data_formats.common import IMAGE_SIZE, Images
+from data_formats.common import IMAGE_SIZE, Images, Tell, tell_nobody
 from data_formats.problems import Problem
 
 CROPPED = "cropped to their ink and brought to 28x28, light on black"
@@ -24,7 +24,9 @@ _BLOCK = 2048  # images at a time
 _LEAST_BRIGHTEST = 128  # of eight bits that are used as such; sets of 0 to 16 or 0 and 1 are not
 
 
-def of_any_size(stack: npt.NDArray[np.uint8]) -> tuple[Images, tuple[str, ...]]:
+def of_any_size(
+    stack: npt.NDArray[np.uint8], tell: Tell = tell_nobody
+) -> tuple[Images, tuple[str, ...]]:
     """Make a stack of images one of 28x28, with light ink on black paper.
 
     Those of 28x28 are as they were, turned where the set is dark on white. Others are cropped to
@@ -33,6 +35,7 @@ def of_any_size(stack: npt.NDArray[np.uint8]) -> tuple[Images, tuple[str, ...]]:
 
     Args:
         stack: uint8 (N, H, W), upright, H and W 1 or more.
+        tell: See `common.Tell`.
 
     Returns:
         uint8 (N, 28, 28), and notes on what was done, none where that is nothing.
@@ -48,7 +51,10 @@ def of_any_size(stack: npt.NDArray[np.uint8]) -> tuple[Images, tuple[str, ...]]:
         if not clean or turned is stack:
             return stack, ()
         return turned, (f"the images were {kinds}",)
-    images = np.stack([cropped(image) for image in turned] if clean else list(map(prepared, stack)))
+    images = np.empty((len(stack), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    for row, image in enumerate(turned if clean else stack):
+        tell(row)
+        images[row] = cropped(image) if clean else prepared(image)
     height, width = stack.shape[1:]
     notes = [f"the images were {height}x{width}, and were {CROPPED}"]
     inkless = len(images) - int(images.any(axis=(1, 2)).sum())

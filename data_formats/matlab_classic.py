@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_formats import nist_layout
-from data_formats.common import DEFLATE_RATIO, MOST_DIMENSIONS, Content, Images
+from data_formats.common import DEFLATE_RATIO, MOST_DIMENSIONS, Content, Images, Tell, tell_nobody
 from data_formats.problems import Problem, damaged, one_line
 
 _MI_COMPRESSED, _MI_MATRIX = 15, 14
@@ -39,12 +39,13 @@ def recognises(head: bytes) -> bool:
     return head[124:128] in {b"\x00\x01IM", b"\x01\x00MI"}
 
 
-def read(path: Path, keep_digits: bool) -> Content:
+def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     """Read the variable `dataset` of a classic MATLAB file.
 
     Args:
         path: The file.
         keep_digits: Whether the classes '0' to '9' stay.
+        tell: Told nothing, for nothing takes long.
 
     Returns:
         The content, without splits.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_formats import nist_layout
-from data_formats.common import DEFLATE_RATIO, Content
+from data_formats.common import DEFLATE_RATIO, Content, Tell, tell_nobody
 from data_formats.problems import Problem, damaged, library
 
 _KIND = "MATLAB v7.3"
@@ -27,12 +27,13 @@ def recognises(head: bytes) -> bool:
     return any(head.startswith(b"\x89HDF\r\n\x1a\n", offset) for offset in (0, 512, 1024, 2048))
 
 
-def read(path: Path, keep_digits: bool) -> Content:
+def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     """Read the variable `dataset` of a MATLAB v7.3 file.
 
     Args:
         path: The file.
         keep_digits: Whether the classes '0' to '9' stay.
+        tell: Told nothing, for nothing takes long.
 
     Returns:
         The content, without splits.

@@ -22,8 +22,10 @@ from data_formats.common import (
     Division,
     Images,
     SplitBy,
+    Tell,
     check_name,
     left_out_digits,
+    tell_nobody,
 )
 from data_formats.npz_arrays import SUFFIX, array_of, header_of, opened, unexpected
 from data_formats.problems import Problem, damaged, one_line, quoted
@@ -44,12 +46,13 @@ def recognises(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def read(path: Path, keep_digits: bool) -> Content:
+def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     """Read a file of `write`, with the splits as they stand in it, or one that others wrote.
 
     Args:
         path: The file.
         keep_digits: Whether the classes '0' to '9' stay.
+        tell: See `common.Tell`.
 
     Returns:
         The content with its splits; the test split is taken for the file's own test rows.
@@ -61,7 +64,7 @@ def read(path: Path, keep_digits: bool) -> Content:
     """
     with opened(path) as archive:
         if _ABOUT + SUFFIX not in archive.namelist():
-            return array_sets.read(path, keep_digits)
+            return array_sets.read(path, keep_digits, tell)
         arrays = _arrays(archive)
     about, classes = str(arrays["about"]), tuple(arrays["classes"].tolist())
     split_by, seed = _checked_about(about)

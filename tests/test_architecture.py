@@ -72,7 +72,7 @@ LEVELS = (
     {"prediction", "session_generators", "session_denoisers"},
     {"trainer_predictor"},
     {"terminal", "views", "progress_view"},
-    {"training_view", "gan_view", "denoise_view", "download_view"},
+    {"training_view", "gan_view", "denoise_view", "download_view", "opening_view"},
     {"user_state", "dialogue"},
     {"collection_dialogue", "generator_dialogue", "denoise_dialogue"},
     {"predict_dialogue"},

@@ -198,6 +198,14 @@ def test_images_without_ink_are_told_of(tmp_path: Path) -> None:
     assert content.notes[1] == "2 images show no ink" and not content.images[2:].any()
 
 
+def test_how_many_images_were_made_ready_is_told_where_that_takes_its_time(tmp_path: Path) -> None:
+    told: list[int] = []
+    npz.read(saved(tmp_path / "a.npz", x=drawn(4), y=TRAIN), True, told.append)
+    assert not told, "they were ready"
+    npz.read(saved(tmp_path / "a.npz", x=drawn(4)[:, 4:], y=TRAIN), True, told.append)
+    assert told == [0, 1, 2, 3]
+
+
 # ------------------------------------------------------------------------- an array a file
 
 

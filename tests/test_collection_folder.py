@@ -923,7 +923,7 @@ def test_of_programs_that_save_at_once_one_is_there_whole(
 ) -> None:
     """What one takes away as its own leftovers, the other may just have written."""
     whole = load_collection(saved_collection)
-    command = [sys.executable, "-c", SAVING, ROOT, saved_collection, tmp_path / "both"]
+    command = [sys.executable, "-c", SAVING, *map(str, (ROOT, saved_collection, tmp_path / "both"))]
     programs = [
         subprocess.Popen(
             [*command, str(left_out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -551,6 +551,22 @@ def test_more_files_than_the_limit_are_refused(
         assert "more than 3 files" in refusal(write(tmp_path / name, letters("A", "B")))
 
 
+def test_pictures_of_too_many_pixels_together_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = letters("A", "B")
+    monkeypatch.setattr("data_formats.image_folder.MOST_PIXELS_TOGETHER", 1_000)
+    for name, write in WRITERS.items():
+        assert "more than 1,000 pixels together" in refusal(write(tmp_path / name, files))
+
+
+def test_how_many_pictures_were_read_is_told(tmp_path: Path) -> None:
+    told: list[int] = []
+    read(folder(tmp_path / "data", letters("A", "B")), True, told.append)
+    assert told == sorted(told) and told[0] == 0
+    assert told[-1] == len(letters("A", "B")) - 1
+
+
 def png_claiming(width: int, height: int) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         whole = kind + data

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import menu
@@ -173,6 +174,28 @@ def leave(process: Any) -> None:
     process.expect(pexpect.EOF)
     process.wait()
     assert process.exitstatus == 0
+
+
+def test_reading_that_takes_its_time_is_shown_and_can_be_stopped(tmp_path: Path) -> None:
+    pexpect = pytest.importorskip("pexpect", reason="pexpect is not installed")
+    grey = np.random.default_rng(0).integers(90, 160, (20_000, 40, 40), np.uint8)
+    grey[:, 8:30, 18:24] = 10
+    np.savez(tmp_path / "scans.npz", images=grey, labels=np.arange(20_000) % 2)
+    process = pexpect.spawn(
+        sys.executable,
+        [str(ROOT / "__init__.py"), "scans.npz"],
+        cwd=str(tmp_path),
+        dimensions=(40, 80),
+        encoding="utf-8",
+        timeout=60,
+    )
+    process.expect(r"Reading scans\.npz: [0-9,]+ images")
+    process.expect(r"Reading scans\.npz: [0-9,]+ images")
+    process.sendintr()
+    process.expect(pexpect.EOF)
+    assert "Traceback" not in process.before
+    process.wait()
+    assert process.exitstatus == 130
 
 
 def test_words_and_paths_are_completed_and_earlier_answers_come_back(spawn: Spawn) -> None:
