@@ -79,8 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         "dataset",
         type=Path,
         metavar="DATASET",
-        help="labelled characters: NIST's MATLAB layout (.mat), IDX files, .npz of this program, "
-        "or a name: mnist, fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits",
+        help="labelled characters: a folder or archive of pictures with a sub-folder a class, "
+        "NIST's MATLAB layout (.mat), IDX files, .npz of images and labels, or a name: mnist, "
+        "fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits",
     )
     parser.add_argument(
         "-m",

@@ -1,9 +1,9 @@
 """Read files of labelled character images and divide the images into splits.
 
 Formats are told apart by their content: NIST's MATLAB layout as EMNIST has it (classic MATLAB files
-and v7.3, which is HDF5), IDX as MNIST has it, pictures in folders and archives, and the `.npz`
-files that `write_npz` makes. The readers are in `data_formats`, one module each. Whatever is wrong
-with a file is reported as one `DataError`.
+and v7.3, which is HDF5), IDX as MNIST has it, pictures in folders and archives, the `.npz` files
+that `write_npz` makes, and others of images and labels. The readers are in `data_formats`, one
+module each. Whatever is wrong with a file is reported as one `DataError`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from PIL import Image
 from scipy import ndimage
 
 import paper_marks
+from image_polarity import border_of, is_black_and_white
 from picture_frame import without_frame
 
 IMAGE_SIZE = 28
@@ -60,7 +61,6 @@ _SMALLEST_SIDE = 16
 _OFF_CENTRE = 2
 _THIN = 1.5
 _FAINT, _HALF = 64, 110  # greys from which a pixel belongs to its ink, and to its strokes
-_BLACK, _WHITE = 31, 224  # up to and from here, grey is as good as black or white
 
 _Reals = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
@@ -112,7 +112,7 @@ def cropped(picture: npt.NDArray[np.uint8]) -> _Bytes:
         uint8 (28, 28), the ink in the middle with a margin, up to 255; all 0 where the picture is
         one flat grey.
     """
-    strength = _from_0_to_1(picture.astype(np.float32))
+    strength = _bounded(picture)
     threshold = _threshold(strength, 0)
     if threshold <= 0:
         return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
@@ -247,18 +247,6 @@ def is_prepared(pictures: Sequence[npt.NDArray[Any]] | npt.NDArray[Any]) -> bool
     return is_black_and_white(np.asarray(pictures))
 
 
-def is_black_and_white(stack: npt.NDArray[np.uint8]) -> bool:
-    """Tell whether pictures as a whole are in strong black and white, on paper of one of the two.
-
-    Args:
-        stack: uint8 (N, H, W), one or more.
-    """
-    border = stack[:, _border(stack.shape[1:])]
-    extreme = np.mean((border <= _BLACK) | (border >= _WHITE))
-    contrasts = stack.max(axis=(1, 2)).astype(int) - stack.min(axis=(1, 2))
-    return bool(extreme > 0.5 and np.median(contrasts) > (_WHITE - _BLACK) / 2)
-
-
 def is_like_emnist(picture: npt.NDArray[np.uint8]) -> bool:
     """Tell whether a prepared picture shows a character as large, thick and central as EMNIST's.
 
@@ -283,30 +271,6 @@ def is_like_emnist(picture: npt.NDArray[np.uint8]) -> bool:
         and min(off_by_box, off_by_mass) <= _OFF_CENTRE
         and _stroke_width(picture > _HALF) >= _THIN
     )
-
-
-def on_black(pictures: npt.NDArray[np.uint8]) -> _Bytes:
-    """Bring a whole set of prepared pictures to light ink on black paper.
-
-    It is decided once for all, since a bold letter may have more ink than paper.
-
-    Args:
-        pictures: uint8 (N, H, W), all of them with the same polarity.
-
-    Returns:
-        The same, or turned from black and white to white and black: uint8 (N, H, W).
-    """
-    if not pictures.size:
-        return pictures
-    border = pictures[:, _border(pictures.shape[1:])].mean()
-    return 255 - pictures if (border + pictures.mean()) / 2 > 127.5 else pictures
-
-
-def _border(shape: tuple[int, ...]) -> _Mask:
-    """Which pixels (H, W) of a picture lie at its edge."""
-    border = np.ones(shape, np.bool_)
-    border[1:-1, 1:-1] = False
-    return border
 
 
 def _bounded(picture: npt.NDArray[Any]) -> _Reals:
@@ -376,7 +340,7 @@ def _paper(picture: _Reals) -> _Reals:
     rows, columns = (min(extent, _GRID) for extent in picture.shape)
     box = Image.Resampling.BOX
     cells = np.asarray(Image.fromarray(picture).resize((columns, rows), box), np.float64)
-    border = _border((rows, columns))
+    border = border_of((rows, columns))
     share = np.where(border, max(rows * columns / border.sum() - 1, 1), 1)
     order = np.argsort(cells, axis=None)
     middle = np.searchsorted(np.cumsum(share.ravel()[order]), share.sum() / 2)

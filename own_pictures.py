@@ -33,11 +33,11 @@ from data_parser import class_standing_for
 from errors import DataError
 from evaluation import overlap
 from evaluation.recognition import Likely, ranked
+from image_polarity import on_black
 from image_preparation import (
     IMAGE_SIZE,
     is_like_emnist,
     is_prepared,
-    on_black,
     prepared,
     shrunk,
 )

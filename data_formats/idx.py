@@ -33,7 +33,7 @@ from data_formats.common import (
 )
 from data_formats.idx_classes import LABELS, Bytes, Classes, classes_of
 from data_formats.idx_names import DIMENSIONS, Part, find_files, usual_files
-from data_formats.image_stacks import of_any_size
+from data_formats.image_stacks import as_greys, of_any_size
 from data_formats.problems import Problem, damaged, one_line
 
 _UNSIGNED_BYTES = 0x08
@@ -249,7 +249,7 @@ def _images(
         stop = start + int(rows.sum())
         _read_images(part, rows, lying, stack[start:stop])
         start = stop
-    return of_any_size(stack, tell)
+    return of_any_size(as_greys(stack, "images"), tell)
 
 
 def _read_images(

@@ -18,7 +18,7 @@ import numpy as np
 from counting import counted
 from data_formats.common import DIGITS, IMAGE_SIZE, Content, Images, Tell, tell_nobody
 from data_formats.folder_members import Member, members_of, recognises_archive
-from data_formats.image_stacks import CROPPED, on_black_paper
+from data_formats.image_stacks import CROPPED
 from data_formats.picture import Unreadable, eight_bits, read_grey
 from data_formats.picture_names import (
     is_picture,
@@ -35,6 +35,8 @@ MOST_OTHERS = 1_000  # files that are no pictures, before they are weighed again
 MOST_OTHERS_A_PICTURE = 10
 MOST_PIXELS_TOGETHER = 10**12  # of all pictures: 80,000 photographs, hours of work
 LEAST_WHOLE = 0.9  # share of 28x28 pictures in a set that is taken to be of that size
+LEAST_TURNED = 0.02  # share of either polarity in a set of both
+CLEAR_BORDER = 0.9  # share of a picture's border that tells the paper
 DATA_FILES = (".mat", "-ubyte", "-ubyte.gz", ".npz")  # endings of data sets of other kinds
 
 
@@ -208,13 +210,33 @@ def _images(found: _Gathered) -> tuple[Images, str]:
         for row in np.flatnonzero(whole).tolist():
             images[row] = prepared(images[row])
         return images, f"the pictures were {CROPPED}"
-    upright, how = on_black_paper(images[whole])
-    images[whole] = upright
-    note = f"the pictures were {how}"
+    images[whole], note = _on_black(images[whole])
     if whole.all():
         return images, note
     others = counted(int((~whole).sum()), "picture of another size was", "of other sizes were")
     return images, f"{note}; {others} {CROPPED}"
+
+
+def _on_black(images: Images) -> tuple[Images, str]:
+    """Prepared pictures (N, 28, 28) with light ink on black paper, and a note on that.
+
+    It is decided for all at once, but where both kinds are among them beyond doubt.
+    """
+    from image_polarity import BLACK, WHITE, border_of, on_black
+
+    border = images[:, border_of(images.shape[1:])]
+    kinds = [np.mean(paper, axis=1) for paper in (border <= BLACK, border >= WHITE)]
+    if min(np.mean(kind >= CLEAR_BORDER) for kind in kinds) >= LEAST_TURNED:
+        turned = np.concatenate([on_black(image[np.newaxis]) for image in images])
+        count = int((turned != images).any(axis=(1, 2)).sum())
+        return turned, (
+            f"the pictures were 28x28; {count:,} of {len(images):,} were dark on white, and were "
+            "turned to light on black"
+        )
+    turned = on_black(images)
+    if turned is images:
+        return images, "the pictures were 28x28, light on black, and are as they were"
+    return turned, "the pictures were 28x28, dark on white, and were turned to light on black"
 
 
 def _notes(found: _Gathered) -> tuple[str, ...]:

@@ -17,42 +17,50 @@ from data_formats.common import IMAGE_SIZE, Images, Tell, tell_nobody
 from data_formats.problems import Problem
 
 CROPPED = "cropped to their ink and brought to 28x28, light on black"
-LEAST_TURNED = 0.02  # share of either polarity in a set of both
-CLEAR_BORDER = 0.9  # share of a picture's border that tells the paper
-BLACK, WHITE = 31, 224  # up to and from here, a pixel is as good as black or white
 _BLOCK = 2048  # images at a time
-_LEAST_BRIGHTEST = 128  # of eight bits that are used as such; sets of 0 to 16 or 0 and 1 are not
+_LEAST_RANGE = 192  # of eight bits that are used as they are; 0 to 16, 0 and 1, greys are not
+_OUTLIERS = 0.1  # percent of numbers at either end that may lie far from the others
+_FAR = 2  # times the range of the others
+_LOOKED_AT = 2_000  # images, to tell what a set is like
+
+_Reals = npt.NDArray[Any]
+_Bytes = npt.NDArray[np.uint8]
 
 
-def of_any_size(
-    stack: npt.NDArray[np.uint8], tell: Tell = tell_nobody
-) -> tuple[Images, tuple[str, ...]]:
+def of_any_size(stack: _Bytes, tell: Tell = tell_nobody) -> tuple[Images, tuple[str, ...]]:
     """Make a stack of images one of 28x28, with light ink on black paper.
 
-    Those of 28x28 are as they were, turned where the set is dark on white. Others are cropped to
-    their ink; where the set as a whole is in strong black and white, which of the two is paper is
-    told from all of it, and otherwise from each image.
+    Those of 28x28 are as they were, all turned where the set is dark on white. Others are cropped
+    to their ink; where the set as a whole is in strong black and white, which of the two is paper
+    is told from all of it, and otherwise from each image.
 
     Args:
-        stack: uint8 (N, H, W), upright, H and W 1 or more.
+        stack: uint8 (N, H, W), upright, H and W 1 or more, of a range as `as_greys` makes it.
         tell: See `common.Tell`.
 
     Returns:
         uint8 (N, 28, 28), and notes on what was done, none where that is nothing.
     """
-    from image_preparation import cropped, is_black_and_white, prepared
+    from image_polarity import is_black_and_white, on_black
 
     if not len(stack):
         return np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), ()
-    clean = is_black_and_white(stack)
-    if clean:
-        turned, kinds = on_black_paper(stack)
-    if stack.shape[1:] == (IMAGE_SIZE, IMAGE_SIZE):
-        if not clean or turned is stack:
-            return stack, ()
-        return turned, (f"the images were {kinds}",)
+    some = _some(stack)
+    clean = is_black_and_white(some)
+    on_paper = 255 - stack if clean and on_black(some) is not some else stack
+    if stack.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
+        return _brought_to_size(on_paper, clean, tell)
+    if on_paper is stack:
+        return stack, ()
+    return on_paper, ("the images were 28x28, dark on white, and were turned to light on black",)
+
+
+def _brought_to_size(stack: _Bytes, clean: bool, tell: Tell) -> tuple[Images, tuple[str, ...]]:
+    """Images of another size; clean ones are known to be light on black."""
+    from image_preparation import cropped, prepared
+
     images = np.empty((len(stack), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    for row, image in enumerate(turned if clean else stack):
+    for row, image in enumerate(stack):
         tell(row)
         images[row] = cropped(image) if clean else prepared(image)
     height, width = stack.shape[1:]
@@ -63,39 +71,7 @@ def of_any_size(
     return images, tuple(notes)
 
 
-def on_black_paper(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], str]:
-    """Bring images in strong black and white to light ink on black paper.
-
-    It is decided for all at once, but where both kinds are among them beyond doubt.
-
-    Args:
-        images: uint8 (N, H, W), one or more.
-
-    Returns:
-        The same array where nothing is to be turned, otherwise another (N, H, W); and what they
-        were, to follow "the pictures were".
-    """
-    from image_preparation import on_black
-
-    height, width = images.shape[1:]
-    size = f"{height}x{width}"
-    sides = images[:, 1:-1, 0], images[:, 1:-1, -1]
-    border = np.concatenate([images[:, 0], images[:, -1], *sides], axis=1)
-    kinds = [np.mean(paper, axis=1) for paper in (border <= BLACK, border >= WHITE)]
-    if min(np.mean(kind >= CLEAR_BORDER) for kind in kinds) >= LEAST_TURNED:
-        turned = np.concatenate([on_black(image[np.newaxis]) for image in images])
-        count = int((turned != images).any(axis=(1, 2)).sum())
-        return turned, (
-            f"{size}; {count:,} of {len(images):,} were dark on white, and were turned to light on "
-            "black"
-        )
-    turned = on_black(images)
-    if turned is images:
-        return images, f"{size}, light on black, and are as they were"
-    return turned, f"{size}, dark on white, and were turned to light on black"
-
-
-def as_greys(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
+def as_greys(array: _Reals, name: str) -> _Bytes:
     """Make an array of images, as programs keep them, a stack of eight bits.
 
     Args:
@@ -104,8 +80,9 @@ def as_greys(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
         name: What the array is called, for messages.
 
     Returns:
-        uint8 (N, H, W): eight bits as they were, other ranges brought to 0..255 by the least and
-        the greatest number of the whole array.
+        uint8 (N, H, W), the same array where it is one of eight bits and most of their range;
+        otherwise the least number of all as 0 and the greatest as 255, but for some that lie far
+        from all others.
 
     Raises:
         Problem: It has another shape, holds no numbers, or some that are not finite.
@@ -119,30 +96,42 @@ def as_greys(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
             if not np.isfinite(array[start : start + _BLOCK].astype(np.float64)).all():
                 raise Problem(f"the array {name} holds numbers that are not finite")
     least, greatest = _range(array)
+    as_it_is = (least, greatest) == (0, 255)
+    if as_it_is and array.dtype == np.uint8 and shape == array.shape[1:]:
+        return array
     stack = np.empty((len(array), *shape), np.uint8)
     for start in starts:
         block = array[start : start + _BLOCK]
-        if (least, greatest) != (0, 255):
+        if not as_it_is:
+            block = block.astype(np.float64).clip(least, greatest)
             # halves, which cannot overflow
             block = (block / 2 - least / 2) / ((greatest / 2 - least / 2) or 1) * 255
         stack[start : start + len(block)] = np.rint(grey_of(block))
     return stack
 
 
-def _range(array: npt.NDArray[Any]) -> tuple[float, float]:
+def _range(array: _Reals) -> tuple[float, float]:
     """The numbers of an array that stand for 0 and 255."""
     if not array.size:
         return 0, 255
     least, greatest = float(array.min()), float(array.max())
-    eight_bits = array.dtype.kind in "ui" and least >= 0 and greatest <= 255
-    if eight_bits and greatest >= _LEAST_BRIGHTEST:
+    if array.dtype.kind in "ui" and 0 <= least <= greatest - _LEAST_RANGE and greatest <= 255:
         return 0, 255
-    return min(least, 0) if greatest > 0 else least, greatest
+    some = _some(array).astype(np.float64)
+    low, high = (float(end) for end in np.percentile(some, (_OUTLIERS, 100 - _OUTLIERS)))
+    if greatest / 2 - least / 2 > _FAR * (high / 2 - low / 2) > 0:
+        return low, high
+    return least, greatest
+
+
+def _some(array: _Reals) -> _Reals:
+    """Images from all over an array, enough to tell what they have in common."""
+    return array[:: -(-len(array) // _LOOKED_AT)]
 
 
 def _layout(
     shape: tuple[int, ...], name: str
-) -> tuple[Callable[[npt.NDArray[Any]], npt.NDArray[Any]], tuple[int, int]]:
+) -> tuple[Callable[[_Reals], _Reals], tuple[int, int]]:
     """What makes greys (N, H, W) of an array of a shape, and their height and width."""
     if 0 not in shape[1:]:
         if len(shape) == 2 and (side := round(shape[1] ** 0.5)) ** 2 == shape[1]:
@@ -160,8 +149,8 @@ def _layout(
     )
 
 
-def _grey(colours: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _grey(colours: _Reals) -> _Reals:
     """Greys (N, H, W) of one channel or of red, green and blue (N, H, W, C), as ITU-R 601 has."""
     shares = (1.0,) if colours.shape[3] == 1 else (0.299, 0.587, 0.114)
-    grey: npt.NDArray[Any] = colours @ np.array(shares)
+    grey: _Reals = colours @ np.array(shares)
     return grey

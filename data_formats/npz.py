@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 _FORMAT = "handwriting-data-set"
 _VERSION = 1
-_ABOUT = "about"
-_ARRAYS = {_ABOUT: ("U", 0), "classes": ("U", 1), "images": ("u", 3), "labels": ("i", 1)}
+_ARRAYS = {"about": ("U", 0), "classes": ("U", 1), "images": ("u", 3), "labels": ("i", 1)}
+_ITS_OWN = ("about", "generator")  # names that no other program's arrays have together
 _ARRAYS |= {name: ("i", 1) for name in SPLIT_NAMES}  # kind of type and number of dimensions
 
 
@@ -63,7 +63,7 @@ def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
         OSError: The file cannot be opened.
     """
     with opened(path) as archive:
-        if _ABOUT + SUFFIX not in archive.namelist():
+        if not {name + SUFFIX for name in _ITS_OWN} <= set(archive.namelist()):
             return array_sets.read(path, keep_digits, tell)
         arrays = _arrays(archive)
     about, classes = str(arrays["about"]), tuple(arrays["classes"].tolist())

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".npy"  # of the members of such a file
 _STORED, _DEFLATED = 0, 8
+_ENCRYPTED = 1
+_LONGEST_SIDE = 2**62  # larger ones cannot even be printed
 _MOST_ITEM_BYTES = 2**16
 _MOST_PIXELS = MOST_IMAGES * PIXELS
 
@@ -68,10 +70,13 @@ def header_of(archive: zipfile.ZipFile, name: str) -> Header:
     """
     info = archive.getinfo(name + SUFFIX)
     shown = one_line(name)
-    if (
-        info.compress_type not in (_STORED, _DEFLATED)
-        or info.file_size > info.compress_size * DEFLATE_RATIO
-    ):
+    if info.flag_bits & _ENCRYPTED:
+        raise Problem(f"the array {shown} is encrypted")
+    if info.compress_type not in (_STORED, _DEFLATED):
+        raise Problem(
+            f"the array {shown} is packed by method {info.compress_type}, which numpy's are not"
+        )
+    if info.file_size > info.compress_size * DEFLATE_RATIO:
         raise Problem(
             f"the array {shown} claims {info.file_size} bytes from {info.compress_size}, "
             "which deflate cannot do"
@@ -80,7 +85,12 @@ def header_of(archive: zipfile.ZipFile, name: str) -> Header:
         version = np.lib.format.read_magic(member)
         if version != (1, 0):
             raise Problem(f"the array {shown} is not in version 1.0 of numpy's format")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        try:
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        except MemoryError as error:  # Python's own parser, of nonsense
+            raise ValueError("its header makes no sense") from error
+        if any(abs(length) > _LONGEST_SIDE for length in shape):
+            raise Problem(f"the array {shown} claims a side of more than {_LONGEST_SIDE:,}")
         return Header(shape, dtype, member.tell())
 
 

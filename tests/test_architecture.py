@@ -14,6 +14,7 @@ LEVELS = (
         "text_table",
         "unused_path",
         "picture_frame",
+        "image_polarity",
         "paper_marks",
         "report_page",
         "process_lock",

@@ -1,6 +1,7 @@
 """Tests of reading data sets that other programs keep as arrays in `.npz` files."""
 
 import io
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ KERAS = ("x_train", "y_train", "x_test", "y_test")
         ("train_images", "train_labels", "test_images", "test_labels"),
         ("xTrain", "yTrain", "xTest", "yTest"),
         ("training-data", "training-targets", "testing-data", "testing-targets"),
+        ("XTrain", "YTrain", "XTest", "YTest"),
+        ("trainX", "trainy", "testX", "testy"),
+        ("Xtr", "ytr", "Xte", "yte"),
+        ("train_dataset", "train_labels", "test_dataset", "test_labels"),
+        ("train_set_x_orig", "train_set_y", "test_set_x_orig", "test_set_y"),
+        ("mnist/x_train", "mnist/y_train", "mnist/x_test", "mnist/y_test"),
+        ("arr_0", "arr_1", "arr_2", "arr_3"),
     ],
 )
 def test_training_and_test_rows_are_found_by_the_usual_names(
@@ -102,13 +110,54 @@ def test_of_images_and_flat_data_the_images_are_taken_and_what_is_unknown_is_pas
 
 @pytest.mark.parametrize("name", ["classes", "class_names", "label_names", "names", "characters"])
 def test_classes_have_the_names_that_the_file_gives_them(tmp_path: Path, name: str) -> None:
-    path = saved(tmp_path / "a.npz", x=drawn(4), y=TRAIN, **{name: ["alef", "ב", "3", "not there"]})
+    names = ["alef", "ב", "3", "not there", "nor here"]
+    path = saved(tmp_path / "a.npz", x=drawn(4), y=TRAIN, **{name: names})
     assert read(path).classes == ("alef", "ב", "3")
     assert read(path, keep_digits=False).classes == ("alef", "ב"), "digits can be left out"
     assert read(path, keep_digits=False).labels.tolist() == [0, 1, 1]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [["a", "b"], 10, [["a", "b"], ["c", "d"]], [f"{number}.png" for number in range(4)], [1.5]],
+    ids=["too few", "a number", "a table", "a file for each image", "a real number"],
+)
+def test_names_that_do_not_fit_name_nothing_and_that_is_said(tmp_path: Path, names: Any) -> None:
+    content = read(saved(tmp_path / "a.npz", x=drawn(4), y=TRAIN, names=names))
+    assert content.classes == ("0", "1", "2")
+    said = ("the array names does not name the classes, whose numbers are 0 to 2",)
+    assert content.notes == (() if names == 10 else said)
+
+
+def test_of_several_arrays_of_names_the_one_that_names_is_taken(tmp_path: Path) -> None:
+    names = {"classes": [0, 1, 2], "class_names": np.array([b"a", "ב".encode(), b"c"])}
+    for order in (names, dict(reversed(names.items()))):
+        content = read(saved(tmp_path / "a.npz", x=drawn(4), y=TRAIN, **order))
+        assert content.classes == ("a", "ב", "c") and not content.notes
+
+
+def test_labels_that_go_with_the_name_of_the_images_come_before_others(tmp_path: Path) -> None:
+    arrays = {"x": [1.0, 2, 3, 4], "y": [9, 8, 7, 6], "images": drawn(4), "labels": TRAIN}
+    for order in (arrays, dict(reversed(arrays.items()))):
+        assert read(saved(tmp_path / "a.npz", **order)).labels.tolist() == TRAIN
+
+
+def test_images_beside_training_and_test_rows_are_passed_over(tmp_path: Path) -> None:
+    arrays = zip(KERAS, (drawn(4), TRAIN, drawn(2), TEST), strict=True)
+    whole = {"X": drawn(6), "y": TRAIN + TEST}
+    content = read(saved(tmp_path / "a.npz", **whole, **dict(arrays)))
+    assert len(content.images) == 6, "no image is there twice"
+    assert content.notes == ("of the arrays X, y nothing was taken, for there are x_train, x_test",)
+
+
+def test_an_array_called_as_one_of_this_program_s_is_no_hindrance(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", x=drawn(4), y=TRAIN, about="my set", test="of mine")
+    assert read(path).labels.tolist() == TRAIN
+
+
 def test_labels_may_be_text(tmp_path: Path) -> None:
+    content = read(saved(tmp_path / "a.npz", x=drawn(4), y=[b"b", b"a", b"b", "ש".encode()]))
+    assert content.classes == ("a", "b", "ש") and content.labels.tolist() == [1, 0, 1, 2]
     content = read(saved(tmp_path / "a.npz", x=drawn(4), y=["b", "a", "b", "ש"]))
     assert content.classes == ("a", "b", "ש") and content.labels.tolist() == [1, 0, 1, 2]
 
@@ -125,10 +174,11 @@ def test_numbers_of_classes_are_no_digits_that_would_be_left_out(tmp_path: Path)
         np.array(TRAIN, ">i8"),
         np.array(TRAIN, np.float32),
         np.array(TRAIN)[:, np.newaxis],
+        np.array(TRAIN)[np.newaxis],
         np.eye(3)[TRAIN],
         np.eye(3, dtype=np.bool_)[TRAIN],
     ],
-    ids=["bytes", "big-endian", "real", "column", "one-hot", "one-hot truth values"],
+    ids=["bytes", "big-endian", "real", "column", "row", "one-hot", "one-hot truth values"],
 )
 def test_labels_of_any_usual_kind_are_read(tmp_path: Path, labels: np.ndarray) -> None:
     content = read(saved(tmp_path / "a.npz", x=drawn(4), y=labels))
@@ -161,6 +211,36 @@ BRIGHT = np.where(drawn(4) > 0, 255, 0).astype(np.uint8)
 def test_images_of_any_usual_shape_and_range_are_read(tmp_path: Path, images: np.ndarray) -> None:
     content = read(saved(tmp_path / "a.npz", x=images, y=TRAIN))
     assert np.array_equal(content.images, BRIGHT) and not content.notes
+
+
+def test_some_numbers_far_from_all_others_do_not_blacken_the_rest(tmp_path: Path) -> None:
+    images = drawn(40) / 255
+    images[3, 0, 0] = 1000
+    content = read(saved(tmp_path / "a.npz", x=images, y=[0, 1] * 20))
+    assert np.median(content.images.max(axis=(1, 2))) > 200
+    assert content.images[3, 0, 0] == 255
+
+
+@pytest.mark.parametrize("size", [28, 20])
+def test_a_set_on_grey_paper_is_brought_to_light_on_black(tmp_path: Path, size: int) -> None:
+    grey = (220 - drawn(40)[:, :size, :size].astype(int) * 160 // 255).astype(np.uint8)
+    content = read(saved(tmp_path / "a.npz", x=grey, y=[0, 1] * 20))
+    assert not content.images[:, 0, :4].any() and content.images[:, 14, 14].min() > 200
+
+
+def test_bold_letters_that_fill_their_images_are_not_turned_alone(tmp_path: Path) -> None:
+    images = np.concatenate([drawn(30), np.full((20, 28, 28), 255, np.uint8)])
+    images[30:, 10:18, :4] = 0  # bold ones, of which most of the border is ink
+    content = read(saved(tmp_path / "a.npz", x=images, y=[0] * 30 + [1] * 20))
+    assert np.array_equal(content.images, images) and not content.notes
+
+
+def test_images_of_absurd_sides_take_little_time_and_memory(tmp_path: Path) -> None:
+    stripes = np.zeros((6, 1, 40_000), np.uint8)
+    stripes[:, :, 1::3] = 255
+    started = time.monotonic()
+    read(saved(tmp_path / "a.npz", x=stripes, y=[0, 1] * 3))
+    assert time.monotonic() - started < 20
 
 
 def test_colours_are_weighed_as_the_eye_does(tmp_path: Path) -> None:
@@ -234,10 +314,30 @@ def test_the_table_beside_such_files_names_the_classes(tmp_path: Path) -> None:
     assert read(tmp_path / "kmnist-train-imgs.npz").classes == ("お", "き", "す")
 
 
+def test_the_words_train_and_test_in_a_name_are_not_taken_from_within_others(
+    tmp_path: Path,
+) -> None:
+    for part, rows, labels in (("train", drawn(4), TRAIN), ("test", drawn(2), TEST)):
+        np.savez(tmp_path / f"latest-k-{part}-imgs.npz", rows)
+        np.savez(tmp_path / f"latest-k-{part}-labels.npz", np.array(labels))
+    lines = "index,codepoint,char\n0,U+304A,お\n1,U+304D,き\n2,U+3059,す\n"
+    (tmp_path / "latest-k_classmap.csv").write_text(lines, encoding="utf-8")
+    content = read(tmp_path / "latest-k-train-imgs.npz")
+    assert content.classes == ("お", "き", "す") and len(content.labels) == 6
+
+
+def test_a_set_of_two_files_without_parts_has_no_test_rows(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mytest-images.npz", drawn(4))
+    np.savez(tmp_path / "mytest-labels.npz", np.array(TRAIN))
+    content = read(tmp_path / "mytest-images.npz")
+    assert content.labels.tolist() == TRAIN and not content.in_test.any()
+
+
 @pytest.mark.parametrize(
     "table",
     [
         b"",
+        b"index,codepoint,char\n0,U+304A,a\n1,U+304A,\n2,U+304A,c\n",
         b"index,char\n0,a\n",
         b"index,char\n0,a\n2,b\n1,c\n",
         b"index,char\nzero,a\n",
@@ -267,7 +367,7 @@ def test_a_file_without_its_partner_says_what_that_is_called(tmp_path: Path) -> 
 def test_such_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     np.savez(kuzushiji(tmp_path) / "kmnist-train-labels.npz", np.array([0, 1]))
     message = refusal(tmp_path / "kmnist-test-imgs.npz")
-    assert "kmnist-train-imgs.npz has 4 rows, but kmnist-train-labels.npz has 2 rows" in message
+    assert "there are 4 images, but 2 labels in kmnist-train-labels.npz" in message
     np.savez(tmp_path / "kmnist-train-labels.npz", np.array(TRAIN), np.array(TRAIN))
     message = refusal(tmp_path / "kmnist-test-imgs.npz")
     assert "kmnist-train-labels.npz holds arr_0.npy, arr_1.npy, and should hold one" in message
@@ -282,8 +382,8 @@ def test_such_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None
         ({"x_train": drawn(4)}, "it holds one array, x_train"),
         ({"x_train": drawn(4), "y_test": TRAIN}, "it lacks the partner of x_train"),
         ({"pictures": drawn(4), "meanings": TRAIN}, "it lacks images and labels: it holds pict"),
-        ({"x": drawn(4), "y": TRAIN, "x_test": drawn(2)}, "the array x_test has no partner"),
-        ({"x": drawn(4), "y": [0, 1]}, "x has 4 rows, but y has 2 rows"),
+        ({"x": drawn(4), "y": TRAIN, "x_test": drawn(2)}, "it lacks the partner of x_test"),
+        ({"x": drawn(4), "y": [0, 1]}, "there are 4 images, but 2 labels in y"),
         ({"x": drawn(0), "y": []}, "it holds no images"),
         ({"x": np.zeros((4, 28, 28, 2)), "y": TRAIN}, "the shape (4, 28, 28, 2), and images have"),
         ({"x": np.zeros((4, 30)), "y": TRAIN}, "the shape (4, 30), and images have"),
@@ -293,14 +393,18 @@ def test_such_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None
         ({"x": np.zeros((4, 9, 9), complex), "y": TRAIN}, "complex128, and images are made of"),
         ({"x": np.full((4, 9, 9), "a"), "y": TRAIN}, "and images are made of real numbers"),
         ({"x": drawn(4), "y": [0, 0.5, 1, 1]}, "labels that are not whole numbers"),
-        ({"x": drawn(4), "y": [0, np.inf, 1, 1]}, "labels that are not whole numbers"),
+        ({"x": drawn(4), "y": [0, np.nan, 1, 1]}, "labels that are not whole numbers"),
+        ({"x": drawn(4), "y": [0, np.inf, 1, 1]}, "labels that are too large, such as inf"),
+        ({"x": drawn(4), "y": [0, 1e20, 1, 1]}, "labels that are too large, such as 1e+20"),
+        ({"x": drawn(4), "y": np.array([0, 2**63, 1, 1], np.uint64)}, "labels that are too large"),
+        ({"x": drawn(4), "y": [b"a", b"\xff", b"a", b"b"]}, "text that is not UTF-8"),
+        ({"x": drawn(4), "y": ["a", "b" * 101, "a", "b"]}, "texts of 404 bytes"),
+        ({"x": drawn(4), "y": TRAIN, "Y": TRAIN[::-1]}, "the labels of x may be any of y, Y"),
         ({"x": drawn(4), "y": np.ones((4, 3))}, "not in each row a single one among zeros"),
         ({"x": drawn(4), "y": np.zeros((4, 3, 2))}, "labels are (number,) whole numbers or text"),
         ({"x": drawn(4), "y": np.zeros((4, 0))}, "labels are (number,) whole numbers or text"),
         ({"x": drawn(4), "y": [1j, 0, 0, 0]}, "labels are (number,) whole numbers or text"),
         ({"x": drawn(4), "y": ["a", "b", " c", "a"]}, "'c' cannot name a class"),
-        ({"x": drawn(4), "y": TRAIN, "names": ["a", "b"]}, "are 0 to 2, and it names 2 classes"),
-        ({"x": drawn(4), "y": [-1, 0, 1, 1], "names": ["a", "b"]}, "its labels are -1 to 1"),
         ({"x": drawn(4), "y": TRAIN, "names": ["a", "b", "a"]}, "the name 'a' to 2 classes"),
         (
             {"x_train": drawn(1), "y_train": ["a"], "x_test": drawn(1), "y_test": [1]},
@@ -340,6 +444,32 @@ def test_names_and_claims_from_the_file_stay_in_one_line(tmp_path: Path) -> None
     assert refusal(path).isprintable()
 
 
+def test_a_side_of_thousands_of_digits_is_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (0x" + b"f" * 5_000 + b", 28, 28)}"
+    content = b"\x93NUMPY\1\0" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", content)
+        archive.writestr("y.npy", content)
+    assert "claims a side of more than" in refusal(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("header", [b"-" * 9_000, b"(" * 9_000, b"{" * 60_000])
+def test_a_header_of_nonsense_is_refused(tmp_path: Path, header: bytes) -> None:
+    content = b"\x93NUMPY\1\0" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", content)
+        archive.writestr("y.npy", content)
+    assert "damaged" in refusal(tmp_path / "a.npz")
+
+
+def test_members_packed_otherwise_than_numpy_does_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        for name, array in (("x", drawn(4)), ("y", np.array(TRAIN))):
+            with archive.open(f"{name}.npy", "w") as member:
+                np.save(member, array)
+    assert "the array x is packed by method 12" in refusal(tmp_path / "a.npz")
+
+
 def test_an_array_that_claims_too_much_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (2000000, 900, 900)}"
     content = b"\x93NUMPY\1\0" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
@@ -348,7 +478,7 @@ def test_an_array_that_claims_too_much_is_refused_before_memory_is_taken(tmp_pat
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", content)
         archive.writestr("y.npy", labels.getvalue())
-    assert "x claims the shape (2000000, 900, 900)" in refusal(tmp_path / "a.npz")
+    assert "more than 1,568,000,000 numbers together" in refusal(tmp_path / "a.npz")
 
 
 # ------------------------------------------------------------------------- by its interface

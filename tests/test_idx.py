@@ -327,6 +327,17 @@ def test_images_of_other_sizes_are_brought_to_28x28_light_on_black(
     assert [note for note in content.notes if said in note]
 
 
+@pytest.mark.parametrize("greatest", [1, 15])
+def test_images_of_a_smaller_range_are_brought_to_all_of_it(tmp_path: Path, greatest: int) -> None:
+    mnist(tmp_path, train=[0, 1], test=[0])
+    drawn = np.zeros((2, 28, 28), np.uint8)
+    drawn[:, 4:-4, 12:16] = greatest
+    put(tmp_path / TRAIN_IMAGES, as_idx(drawn))
+    put(tmp_path / TEST_IMAGES, as_idx(drawn[:1]))
+    images = idx.read(tmp_path, keep_digits=True).images
+    assert np.array_equal(images[:2], drawn // greatest * 255)
+
+
 def test_emnist_images_of_another_size_are_stood_upright_too(tmp_path: Path) -> None:
     lying = np.zeros((3, 32, 32), np.uint8)
     lying[:, 14:18, 2:-2] = 255  # upright once it is stood up

@@ -11,13 +11,13 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw, ImageFilter
 
 import data_parser
+from image_polarity import on_black
 from image_preparation import (
     INK_SIZE,
     THINNEST_LONE_STROKE,
     THINNEST_STROKE,
     cropped,
     is_prepared,
-    on_black,
     prepared,
 )
 
