@@ -367,15 +367,18 @@ def test_a_whole_session_by_pipe_repeats_from_any_folder(real_data: Path, tmp_pa
 def test_the_prompt_does_not_wait_for_keras(
     start: Callable[..., Running], letters: Path, saved_collection: Path
 ) -> None:
-    before = time.perf_counter()
-    process = start(letters, "-m", saved_collection)
-    process.wait_for(PROMPT)
-    to_prompt = time.perf_counter() - before
-    process.kill()
-    before = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import keras"], check=True, capture_output=True)
-    to_keras = time.perf_counter() - before
-    assert to_prompt < 0.6 * to_keras
+    """The best of some tries, so that a machine that is busy for a moment does not count."""
+    shares: list[float] = []
+    while len(shares) < 3 and min(shares, default=1) >= 0.6:
+        before = time.perf_counter()
+        process = start(letters, "-m", saved_collection)
+        process.wait_for(PROMPT)
+        to_prompt = time.perf_counter() - before
+        process.kill()
+        before = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import keras"], check=True, capture_output=True)
+        shares.append(to_prompt / (time.perf_counter() - before))
+    assert min(shares) < 0.6
 
 
 def test_splits_have_the_shares_that_are_asked_for() -> None:

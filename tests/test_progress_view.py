@@ -113,7 +113,10 @@ def test_a_terminal_has_a_bar_of_each_training_until_it_ends() -> None:
     def shown_last() -> str:
         console.file.seek(0)  # what was shown before is forgotten
         console.file.truncate()
-        time.sleep(0.3)  # bars are drawn ten times a second
+        for _ in range(50):
+            time.sleep(0.3)  # bars are drawn ten times a second, on a busy machine less often
+            if console.file.getvalue():  # type: ignore[attr-defined]
+                break
         return str(console.file.getvalue())  # type: ignore[attr-defined]
 
     with make_side_by_side_view(console, words, 2) as view:
