@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DATASET",
         help="labelled characters: a folder or archive of pictures with a sub-folder a class, "
         "NIST's MATLAB layout (.mat), IDX files, .npz of images and labels, or a name: mnist, "
-        "fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits",
+        "fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits, -mnist",
     )
     parser.add_argument(
         "-m",
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--group",
         metavar="PATTERN",
         help="keep pictures together that have this regular expression, or its first (...), alike "
-        "in their paths, such as those of one hand or font; 'file' for the whole file name",
+        "in their paths, such as those of one hand or font; 'file' for the name without its ending",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

@@ -151,12 +151,14 @@ def measure_drawing(options: argparse.Namespace) -> dict[str, float]:
 
 def train_one_character(options: argparse.Namespace) -> dict[str, float]:
     """Seconds to train one character from nothing at the default settings, Keras imported."""
-    from gan.settings import read_gan_settings
+    from gan.settings import CHARACTER_KINDS, read_gan_settings
     from gan.training import train_generator
 
     learnt = images(options.dataset)
     seconds = {}
     for kind, settings in read_gan_settings(ROOT / "gan_hyperparameters.txt").items():
+        if kind not in CHARACTER_KINDS:
+            continue
         started = time.perf_counter()
         train_generator(kind, learnt, dataclasses.replace(settings), options.seed)
         seconds[kind] = time.perf_counter() - started

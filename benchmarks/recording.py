@@ -20,13 +20,19 @@ def describe_machine() -> dict[str, Any]:
     installed = {found.metadata["Name"].lower() for found in importlib.metadata.distributions()}
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", sys.argv[0], *map(_without_folders, sys.argv[1:])]),
         "machine": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in PACKAGES if name in installed},
     }
+
+
+def _without_folders(argument: str) -> str:
+    """An argument as it is, but of a path from the root, which is this machine's own, the name."""
+    path = Path(argument)
+    return path.name if path.is_absolute() else argument
 
 
 def _processor() -> str:
