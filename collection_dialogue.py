@@ -22,6 +22,8 @@ from training_view import ShownTraining, make_training_view
 if TYPE_CHECKING:
     from trainer_predictor import TrainerPredictor
 
+ONLY_IN_MEMORY = "Entries were not saved, and cannot be kept elsewhere."
+
 
 class CollectionDialogue:
     """Asks how networks are trained, where they are kept, and what is to be shown of them."""
@@ -108,7 +110,11 @@ class CollectionDialogue:
         Raises:
             UserError: the folder is wrong; the collection in memory is unchanged.
         """
-        self.load_folder(as_path(self._asker.ask("Folder to load:", paths=True)))
+        folder = as_path(self._asker.ask("Folder to load:", paths=True))
+        if not may_be_lost(self._session) or ask_yes_or_no(
+            self._asker, f"{ONLY_IN_MEMORY} Load another collection in their place?"
+        ):
+            self.load_folder(folder)
 
     def load_folder(self, folder: Path) -> None:
         """Load a collection without asking, and say what it is.
@@ -197,6 +203,11 @@ def kept_in(session: TrainerPredictor) -> Path | None:
     """Where a session's unsaved entries are; None where that folder could not be written."""
     folder = session.autosave.folder
     return folder if folder is not None and os.path.isfile(folder / FILE_NAME) else None
+
+
+def may_be_lost(session: TrainerPredictor) -> bool:
+    """Whether a session has unsaved entries in memory alone."""
+    return session.has_unsaved_entries and kept_in(session) is None
 
 
 def _entries(session: TrainerPredictor) -> str:

@@ -207,13 +207,16 @@ class DataSet:
 
         Args:
             text: Characters, with or without spaces between them. Where classes have longer names,
-                names with commas between them, or with spaces if there is no comma.
+                one of them, or several with commas between them, or with spaces if there is no
+                comma.
 
         Returns:
             The names in the order of the text; whether there are such classes is not looked at.
         """
         if self.has_characters:
             return [character for character in text if not character.isspace()]
+        if text in self.classes:
+            return [text]
         parts = text.split(",") if "," in text else text.split()
         return [part.strip() for part in parts if part.strip()]
 
@@ -227,7 +230,8 @@ class DataSet:
                 return f"the data set has no character {quoted(name)}"
             given = quoted(name) if name else "an empty text"
             return f"ask the data set for one character, not for {given}"
-        return f"the data set has no class {quoted(name)}"
+        between = "; spaces or commas stand between names" if len(name) > 1 else ""
+        return f"the data set has no class {quoted(name)}{between}"
 
 
 def class_standing_for(character: str, classes: Sequence[str]) -> str | None:
@@ -542,9 +546,13 @@ def _split_counts(count: int, shares: Mapping[str, int], character: str) -> dict
     whole = sum(shares.values())
     counts = {name: (2 * count * share + whole) // (2 * whole) for name, share in shares.items()}
     counts["training"] = count - sum(counts.values()) + counts["training"]
+    while counts["training"] < 1 and max(counts.values()) > 1:  # the others were rounded up
+        counts[max(counts, key=lambda name: counts[name])] -= 1
+        counts["training"] += 1
     if min(counts.values()) < 1:
+        least = max(-(-whole // (2 * min(shares.values()))), len(shares))
         raise Problem(
             f"the class {quoted(character)} has {counted(count, 'image')} to divide, too few for "
-            f"{len(shares)} splits; it needs at least {-(-whole // (2 * min(shares.values())))}"
+            f"{len(shares)} splits; it needs at least {least}"
         )
     return counts

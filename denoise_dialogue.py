@@ -145,7 +145,7 @@ class DenoiseDialogue:
         trained = [self._session.trained_denoisers.of(settings) for settings in denoisers]
         steps = [0 if denoiser is None else denoiser.steps for denoiser in trained]
         for remark in (
-            *denoise_view.unlearnt_noise(denoisers, noises),
+            *denoise_view.unlearnt_noise(denoisers, steps, noises),
             *denoise_view.unfinished(denoisers, steps),
         ):
             say(remark)

@@ -125,14 +125,22 @@ def findings_notes(found: DenoisingFindings, told_by: str) -> str:
     return "\n".join(lines)
 
 
-def unlearnt_noise(denoisers: Sequence[DenoiserSettings], noises: Sequence[Noise]) -> list[str]:
-    """A sentence for each noise that some denoisers did not learn to take away."""
+def unlearnt_noise(
+    denoisers: Sequence[DenoiserSettings], steps: Sequence[int], noises: Sequence[Noise]
+) -> list[str]:
+    """A sentence for each noise that some denoisers did not learn to take away.
+
+    Args:
+        denoisers: settings.
+        steps: that each learnt from; 0 where it is not trained.
+        noises: that are asked for.
+    """
     sentences = []
     for noise in noises:
         strangers = [
             name_of(number, settings)
-            for number, settings in enumerate(denoisers)
-            if not settings.learns(noise)
+            for number, (settings, done) in enumerate(zip(denoisers, steps, strict=True))
+            if done and not settings.learns(noise)
         ]
         if strangers:
             sentences.append(f"{noise.name} is not what {', '.join(strangers)} learnt from.")

@@ -135,7 +135,7 @@ class GeneratorDialogue:
             if again or self._session.lacks_generator(generator, classes[index])
         ]
         if not chosen:
-            say("All of them are trained already.")
+            say("All of them are trained already; Y trains them again, by the settings file.")
         for character in chosen:  # nothing is trained where one of them cannot be
             self._session.plan_generator(generator, character, settings_file)
         self._train_all(generator, chosen, settings_file)

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from collection_dialogue import CollectionDialogue, kept_in
+from collection_dialogue import ONLY_IN_MEMORY, CollectionDialogue, kept_in, may_be_lost
 from counting import counted
 from data_formats.problems import shown
 from data_parser import SPLIT_SHARES, WANTED, open_data_set
@@ -302,4 +302,7 @@ class Menu:
         say("The first letters are enough, in capitals or not. Ctrl-C goes back to the menu.")
 
     def _exit(self) -> None:
-        raise _Leave
+        if not may_be_lost(self._session) or ask_yes_or_no(
+            self._asker, f"{ONLY_IN_MEMORY} Leave all the same?"
+        ):
+            raise _Leave

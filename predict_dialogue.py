@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import views
 from dialogue import with_status
+from errors import UserError
 from generator_dialogue import ask_for_generator
 from image_generator import GENERATORS
-from terminal import Asker, as_path, say, shown_path, shows_colours
+from terminal import Asker, as_path, quoted, say, shown_path, shows_colours
 from unused_path import unused_path
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class PredictDialogue:
             self._read_restored()
             return
         character = self._asker.ask("Character:", self._session.data_set.classes)
+        if generator not in GENERATORS:
+            raise UserError(
+                f"there is no generator {quoted(generator)}; "
+                f"there are {', '.join((*GENERATORS, FROM_FILE, RESTORED))}"
+            )
         if self._session.collection.entries and self._session.lacks_generator(generator, character):
             self._train_missing(generator, character)
         self._wait_for_keras()
@@ -80,9 +86,9 @@ class PredictDialogue:
         if not path.is_dir():
             say(views.picture_reading(readings[0], shows_colours()))
             return
+        say(views.picture_readings(readings))
         table = unused_path(Path.cwd() / "readings.csv")
         write_readings(readings, path, table)
-        say(views.picture_readings(readings))
         say(f"Written: {shown_path(table)}")
 
     def _read_restored(self) -> None:

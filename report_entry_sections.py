@@ -16,6 +16,7 @@ from report_findings import EntryFindings
 from report_page import Block, Paragraph, Section, Table
 from report_pictures import PictureFolder
 from report_wording import counted_images, of_all, range_of, with_interval
+from training_words import training_summary
 
 ENTRIES_WITH_INTERVALS = 40
 ORIGINS_SHOWN = 5
@@ -143,14 +144,15 @@ def _network_table(collection: ModelCollection, found: Sequence[EntryFindings]) 
             f"{each.entry.seconds:,.0f}",
             f"{each.entry.data.training_images:,}",
             network_layers.summary(each.entry.layers),
+            training_summary(each.entry.layers, each.entry.training_parameters),
         )
         for each in found
     ]
     return Table(
         f"The networks: {len(found):,}.",
-        ("No.", "Identity", "Weights", "Seconds", "Training images", "Layers"),
+        ("No.", "Identity", "Weights", "Seconds", "Training images", "Layers", "Training"),
         rows,
-        names=frozenset({5}),
+        names=frozenset({5, 6}),
     )
 
 

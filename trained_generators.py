@@ -136,8 +136,9 @@ class TrainedGenerators:
                 raise UserError(
                     f"there {'is' if own.sum() == 1 else 'are'} {counted(own.sum(), 'image')} of "
                     f"{character!r} to learn from in the generator "
-                    f"split, and {needed} are needed; about a tenth of a data set's images are "
-                    f"in that split, so open one with {10 * needed} images of {character!r}"
+                    f"split, and {needed} are needed; a tenth of a data set's images are in that "
+                    "split, or the last share of --split-shares, so start with more images of "
+                    f"{character!r} or with a larger share"
                 )
             chosen |= own
         return rows[chosen]

@@ -214,6 +214,23 @@ def test_every_class_is_split_in_the_same_shares() -> None:
     assert np.bincount(labels[splits.generator]).tolist() == [10, 100, 5]
 
 
+@pytest.mark.parametrize("count", [4, 5, 6, 7, 10])
+def test_shares_that_are_all_rounded_up_leave_something_to_train_on(count: int) -> None:
+    labels = np.zeros(count, np.int64)
+    shares = dict.fromkeys(data_parser.SPLIT_NAMES, 1)
+    splits = data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+    sizes = [len(getattr(splits, name)) for name in data_parser.SPLIT_NAMES]
+    assert sum(sizes) == count and min(sizes) >= 1 and max(sizes) - min(sizes) <= 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_too_few_images_for_all_splits_are_refused_with_how_many_it_takes(count: int) -> None:
+    labels = np.zeros(count, np.int64)
+    shares = dict.fromkeys(data_parser.SPLIT_NAMES, 1)
+    with pytest.raises(DataError, match="it needs at least 4"):
+        data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+
+
 def test_splits_may_have_other_shares() -> None:
     labels = np.zeros(200, np.int64)
     shares = {"training": 7, "validation": 1, "test": 1, "generator": 1}
@@ -391,6 +408,14 @@ def test_text_is_taken_apart_into_names(tmp_path: Path, text: str, names: list[s
     assert data_set.names_in(data_set.as_text(names)) == names
 
 
+def test_a_name_with_spaces_in_it_is_taken_whole(tmp_path: Path) -> None:
+    images = np.repeat(images_of(30)[:1], 30, axis=0)
+    np.savez(tmp_path / "a.npz", x=images, y=[0, 1] * 15, classes=["abc def", "Ä"])
+    data_set = data_parser.open_data_set(tmp_path / "a.npz")
+    assert data_set.names_in("abc def") == ["abc def"]
+    assert data_set.names_in("abc def, Ä") == ["abc def", "Ä"]
+
+
 def test_text_is_taken_apart_into_characters_where_classes_are_characters(tmp_path: Path) -> None:
     data_set = data_parser.open_data_set(classic(tmp_path / "a.mat"))
     assert data_set.names_in("A, bA") == ["A", ",", "b", "A"]
@@ -398,7 +423,8 @@ def test_text_is_taken_apart_into_characters_where_classes_are_characters(tmp_pa
 
 
 def test_what_is_no_name_of_a_class_is_told_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the data set has no class 'beth'; it has alaph Ω T-sh"):
+    why = "no class 'beth'; spaces or commas stand between names; it has alaph Ω T-sh"
+    with pytest.raises(DataError, match=why):
         with_names(tmp_path).class_of("beth")
 
 

@@ -282,7 +282,7 @@ def test_predict_with_too_few_images_says_so_in_one_sentence(
     session.load(saved_collection)
     shown = talk(session, "predict", "keras", "C", "predict", "basic", "C", "exit")
     assert "There are 49 images of 'C' to learn from" in shown
-    assert "50 are needed" in shown and "open one with 500 images of 'C'" in shown
+    assert "50 are needed" in shown and "start with more images of 'C'" in shown
     assert shown.count("Predicted character:") == 1
     assert fake.trained == [] and not root.exists()
 
@@ -374,7 +374,7 @@ def test_gan_passes_over_what_is_trained_unless_it_is_to_be_again(
     talk(session, "gan", "keras", "A", "", "n")
     first = by_character(root / "keras", "keras")["A"].weights
     shown = talk(session, "gan", "keras", "A", "", "n", "gan", "keras", "AB", "y", "N")
-    assert "All of them are trained already.\n" in shown
+    assert "All of them are trained already; Y trains them again, by the settings file.\n" in shown
     assert shown.count("Training 'keras' to draw 'B'") == 1 and "draw 'A'" not in shown
     assert np.array_equal(by_character(root / "keras", "keras")["A"].weights, first)
     shown = talk(session, "gan", "keras", "A", "", "Y")
@@ -471,7 +471,10 @@ def test_gan_passes_over_a_generator_of_all_unless_it_is_to_be_again(
     talk(session, "gan", KIND, "", "n")
     first = of_all(root)["ABC"].weights
     shown = talk(session, "gan", KIND, "", "n")
-    assert "All of them are trained already.\n" in shown and "Training" not in shown
+    assert (
+        "All of them are trained already; Y trains them again, by the settings file.\n" in shown
+        and "Training" not in shown
+    )
     shown = talk(session, "gan", KIND, "", "y")
     assert shown.count("Training 'conditional' to draw 3 characters") == 1
     assert fake.trained == [(KIND, 6)] * 2

@@ -325,6 +325,23 @@ def test_entries_that_cannot_be_kept_are_not_promised(
     assert "Entries were not saved, and could not be kept elsewhere." in shown
 
 
+def test_entries_that_are_only_in_memory_are_not_left_without_asking(
+    data_set: DataSet, saved_collection: Path, tiny: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    session = TrainerPredictor(data_set, autosave_root=tmp_path / "file" / "autosave")
+    train = ("train", str(tiny.variants_file), str(tiny.parameters_file), "n")
+    lose = ("exit", "n", "load", str(saved_collection), "n")
+    shown = talk(session, *train, *lose, "save", str(tmp_path / "kept"), "exit")
+    said = "Entries were not saved, and cannot be kept elsewhere."
+    assert f"{said} Leave all the same? (Y/N): n" in shown
+    assert f"{said} Load another collection in their place? (Y/N): n" in shown
+    assert "Loaded" not in shown and len(session.collection.entries) == 2
+    assert shown.endswith("exit\n"), "what is saved is left without a question"
+    shown = talk(session, "load", str(saved_collection), "exit")
+    assert "Loaded" in shown and said not in shown
+
+
 def failing_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first variant that is trained meets a defect."""
     train_entry = model_collection.train_entry

@@ -404,6 +404,27 @@ def test_the_menu_writes_a_table_of_a_folder_and_replaces_none(
     assert rows_of(Path("readings.csv")) == rows_of(Path("readings-2.csv"))
 
 
+def test_what_was_read_is_shown_where_the_table_cannot_be_written(
+    session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn(tmp_path / "mine" / "A" / "1.png", side=3)
+
+    def refuse(*_: object) -> None:
+        raise DataError("readings.csv: cannot be written: Permission denied")
+
+    monkeypatch.setattr("own_pictures.write_readings", refuse)
+    shown = talk(session, "Predict", "file", str(tmp_path / "mine"), "Exit")
+    assert "Read 1 of 1 picture" in shown and "cannot be written: Permission denied" in shown
+
+
+def test_a_generator_that_is_not_there_is_answered_with_all_of_them(
+    session: TrainerPredictor,
+) -> None:
+    shown = talk(session, "Predict", "foo", "A", "Exit")
+    assert "here is no generator 'foo'; there are basic, keras" in shown
+    assert "conditional, file, restored" in shown
+
+
 def test_pictures_that_the_network_has_met_are_told_apart(
     session: TrainerPredictor, tmp_path: Path
 ) -> None:

@@ -129,7 +129,7 @@ def test_too_few_images_are_refused_with_the_number_needed(
             caught.value
         )
         assert "50 are needed" in str(caught.value)
-        assert "open one with 500 images of 'C'" in str(caught.value)
+        assert "start with more images of 'C'" in str(caught.value)
     assert fake.images == [] and not kept.folder("keras").exists()
 
 
@@ -665,7 +665,7 @@ def test_too_few_images_of_one_character_refuse_a_training_of_all(
             ask()
         message = str(caught.value)
         assert "there are 4 images of 'B' to learn from in the generator split" in message
-        assert "5 are needed" in message and "open one with 50 images of 'B'" in message
+        assert "5 are needed" in message and "start with more images of 'B'" in message
     assert fake_of_all.lessons == [] and not generators.folder(KIND).exists()
 
 
