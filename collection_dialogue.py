@@ -60,6 +60,9 @@ class CollectionDialogue:
         plan = read_training_plan(hyperparameter_file, parameter_file)  # problems are named at once
         if plan.activation_without_use:
             say(views.activation_without_use(plan.activation_without_use))
+        copies = self._session.copies_of_training_images()
+        if any(copies.values()):
+            say(views.copies(copies, self._session.data_set))
         self._wait_for_keras()
         from cnn_model import TrainingStopped
 

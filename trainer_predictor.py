@@ -27,7 +27,7 @@ from data_parser import DataSet
 from denoising.noise import Noise
 from denoising.settings import DenoiserSettings
 from errors import CollectionError, UserError
-from evaluation import recognition
+from evaluation import overlap, recognition
 from generated_files import DrawnCharacters
 from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection, network_of
@@ -158,6 +158,15 @@ class TrainerPredictor:
     def _keep(self) -> None:
         self.has_unsaved_entries = True
         self.autosave.keep(self.collection)
+
+    def copies_of_training_images(self) -> dict[str, int]:
+        """How many images of the validation and test splits are also among the training images."""
+        images = self.data_set.images
+        known = overlap.image_keys(images[self.data_set.indices("training")])
+        return {
+            name: int(overlap.were_seen(images[self.data_set.indices(name)], known).sum())
+            for name in ("validation", "test")
+        }
 
     def predict(self, generator: str, character: str) -> Prediction:
         """Draw a character and read it with the best network.

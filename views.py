@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from collection_evaluation import Evaluation
 from collection_query import Selection
 from counting import counted, in_runs
 from data_formats.problems import one_line, shown
+from data_parser import DataSet
 from errors import DataError
 from evaluation.recognition import Likely, Score
 from model_collection import Entry, ModelCollection
@@ -374,6 +375,25 @@ def activation_without_use(numbers: Sequence[int]) -> str:
     return (
         f"Every layer of {which} names its activation, or has none: 'activation' among the "
         "training parameters changes nothing there, and what differs in it alone is trained once."
+    )
+
+
+def copies(found: Mapping[str, int], data_set: DataSet) -> str:
+    """A sentence on validation and test images that are among the training images.
+
+    Args:
+        found: how many, by split.
+        data_set: whose splits they are.
+    """
+    shares = [
+        f"{count:,} of the {counted(len(data_set.indices(split)), f'{split} image')}"
+        for split, count in found.items()
+        if count
+    ]
+    copied = sum(found.values())
+    return (
+        f"{' and '.join(shares)} {'is a copy' if copied == 1 else 'are copies'} of training "
+        "images: accuracy on them says nothing about new ones."
     )
 
 

@@ -240,6 +240,24 @@ def test_verbose_1_shows_the_layers_first(data_set: DataSet, tiny: Any, tmp_path
     assert "conv 3 3x3 relu" in shown and "parameters, 6 not trainable" in shown
 
 
+def test_that_test_images_are_copies_of_training_images_is_said_before_training(
+    data_set: DataSet, tiny: Any, tmp_path: Path
+) -> None:
+    images = data_set.images.copy()
+    validation, test = data_set.indices("validation"), data_set.indices("test")
+    images[validation[:3]] = images[data_set.indices("training")[5]]
+    images[test[0]] = images[data_set.indices("training")[7]]
+    copied = dataclasses.replace(data_set, images=images)
+    train = ("train", str(tiny.variants_file), str(tiny.parameters_file), "n", "exit")
+    shown = talk(TrainerPredictor(copied, autosave_root=tmp_path), *train)
+    said = (
+        f"3 of the {len(validation)} validation images and 1 of the {len(test)} test images are "
+        "copies of training images: accuracy on them says nothing about new ones."
+    )
+    assert said in shown and shown.index(said) < shown.index("Variant 0")
+    assert "copies of" not in talk(TrainerPredictor(data_set, autosave_root=tmp_path), *train)
+
+
 @pytest.mark.parametrize(("own", "said"), [(",'activation':'relu'", 1), ("", 0)])
 def test_that_activations_of_a_list_change_nothing_is_said_before_training(
     data_set: DataSet, tmp_path: Path, own: str, said: int
