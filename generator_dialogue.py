@@ -10,7 +10,7 @@ import views
 from counting import counted
 from dialogue import SettingsFiles, sentence, stop_on_interrupt
 from errors import UserError
-from gan.settings import CHARACTER_KINDS, KINDS
+from gan.settings import CHARACTER_KINDS, KINDS, read_gan_settings
 from gan_view import make_gan_view, make_gans_view
 from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
 from image_generator import GENERATORS, TRAINED_GENERATORS
@@ -135,10 +135,30 @@ class GeneratorDialogue:
             if again or self._session.lacks_generator(generator, classes[index])
         ]
         if not chosen:
-            say("All of them are trained already; Y trains them again, by the settings file.")
+            self._say_all_are_trained(
+                generator, [classes[index] for index in wanted], settings_file
+            )
         for character in chosen:  # nothing is trained where one of them cannot be
             self._session.plan_generator(generator, character, settings_file)
         self._train_all(generator, chosen, settings_file)
+
+    def _say_all_are_trained(
+        self, generator: str, characters: Sequence[str], settings_file: Path
+    ) -> None:
+        """Say also how many of them the settings file would train otherwise, or further.
+
+        Raises:
+            UserError: something is wrong with the file.
+        """
+        settings = read_gan_settings(settings_file).get(generator)
+        known = self._session.trained_generators.of(generator)
+        others = sum(
+            known[character].settings != settings
+            or (settings is not None and known[character].steps < settings.steps)
+            for character in set(characters)
+        )
+        how = f", {others} of them by other settings or in fewer steps" if others else ""
+        say(f"All of them are trained already{how}; Y trains them again, by the settings file.")
 
     def train_missing(self, generator: str, character: str) -> None:
         """Say that a generator is not there yet, and train it by the program's own settings.

@@ -23,6 +23,7 @@ import dialogue
 import gan.training
 import generator_dialogue
 from data_parser import DataSet, open_data_set
+from dialogue import DEFAULT_SETTINGS
 from gan.course import TrainedGan
 from gan.progress import GanProgress, Progress
 from gan.settings import GanSettings, settings_to_json, weight_count
@@ -463,6 +464,20 @@ def test_gan_trains_one_generator_for_all_and_asks_for_no_characters(
     assert shown.count("Training 'conditional'") == 1
     assert list(of_all(root)) == ["ABC"]
     assert shown.endswith(f"{PROMPT} exit\n")
+
+
+def test_gan_says_of_what_is_trained_whether_the_settings_file_says_otherwise(
+    session: TrainerPredictor, root: Path, fake: FakeTraining, tmp_path: Path
+) -> None:
+    talk(session, "gan", "keras", "A", "", "n")
+    other = tmp_path / "other.txt"
+    text = DEFAULT_SETTINGS["GAN settings"].read_text(encoding="utf-8")
+    other.write_text(text.replace("'latent_scale': 0.7", "'latent_scale': 0.5"), encoding="utf-8")
+    shown = talk(session, "gan", "keras", "A", str(other), "n")
+    assert "trained already, 1 of them by other settings or in fewer steps; Y trains" in shown
+    other.write_text("[[]]")
+    shown = talk(session, "gan", "keras", "A", str(other), "n")
+    assert "other.txt, line 1: " in shown and "All of them" not in shown
 
 
 def test_gan_passes_over_a_generator_of_all_unless_it_is_to_be_again(
