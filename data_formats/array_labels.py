@@ -20,7 +20,7 @@ from data_formats.problems import Problem, one_line, quoted, shown_name
 MOST_CLASSES = 20_000
 _MOST_CLASS_MAP = 2**20  # bytes; that of Kuzushiji-49 has less than 1000
 _MOST_ONE_HOT = 2**27  # numbers
-_LONGEST_TEXT = {"U": 4 * LONGEST_NAME, "S": 4 * LONGEST_NAME}  # bytes
+_LONGEST_TEXT = 4 * LONGEST_NAME  # bytes, as UTF-8 and as numpy's characters
 _WHOLE = 2.0**53  # up to which every whole number has a floating point number of its own
 
 _Array = npt.NDArray[Any]
@@ -59,7 +59,7 @@ def _is_row(shape: tuple[int, ...], images: int) -> bool:
 
 
 def _check_text(header: Header, name: str) -> None:
-    if header.dtype.itemsize > _LONGEST_TEXT.get(header.dtype.kind, header.dtype.itemsize):
+    if header.dtype.kind in "US" and header.dtype.itemsize > _LONGEST_TEXT:
         raise Problem(
             f"the array {name} has texts of {header.dtype.itemsize:,} bytes, and the names of "
             f"classes have {LONGEST_NAME} characters at most"
@@ -113,13 +113,10 @@ def may_name_classes(header: Header, images: int, classes: int) -> bool:
         images: How many images there are; as many texts name those, unless each is its own class.
         classes: How many numbers there are at least.
     """
-    try:
-        _check_text(header, "")
-    except Problem:
-        return False
     count = math.prod(header.shape)
     return (
         header.dtype.kind in "US"
+        and header.dtype.itemsize <= _LONGEST_TEXT
         and 0 < len(header.shape) <= 2
         and count == max(header.shape)
         and classes <= count <= MOST_CLASSES

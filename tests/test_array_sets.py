@@ -15,7 +15,7 @@ import data_parser
 from data_formats import npz
 from data_formats.common import Content
 from data_formats.problems import Problem
-from errors import DataError
+from tests.data_files import check_refused_or_valid
 
 BAR = np.zeros((28, 28), np.uint8)
 BAR[4:-4, 11:17] = 200
@@ -501,16 +501,6 @@ def test_such_a_file_is_a_data_set_like_any_other(tmp_path: Path) -> None:
 MANY = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def check_refused_or_valid(path: Path) -> None:
-    try:
-        data_set = data_parser.open_data_set(path, keep_digits=True)
-    except DataError as error:
-        assert "\n" not in str(error) and path.name in str(error)
-        return
-    assert data_set.images.shape == (len(data_set.labels), 28, 28)
-    assert data_set.labels.max() < len(data_set.classes)
 
 
 @MANY
