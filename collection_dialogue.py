@@ -14,6 +14,7 @@ from collection_query import select
 from counting import counted
 from dialogue import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
+from evaluation.class_labels import class_labels
 from hyperparameters import read_training_plan
 from model_collection import origin_of
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
@@ -187,6 +188,10 @@ class CollectionDialogue:
         make_console().print(views.evaluation_table(result))
         say(views.confused_pairs(result))
         say(f"Confusion matrix: {shown_path(write_confusion_matrix(result, Path.cwd()))}")
+        numbered = class_labels(result.classes).numbered
+        if numbered:
+            names = [result.classes[index] for index in numbered]
+            say(views.written_as_numbers(names, result.classes))
 
     def report(self) -> None:
         """`Report`: write a page with pictures on the data set and the collection.

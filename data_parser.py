@@ -111,6 +111,7 @@ class DataSet:
         seed: The seed that the splits were drawn with.
         notes: What the user should know about how it was read, a sentence each.
         skipped: What could not be read and was left out, "file name: why" each.
+        names: The file of each image, see `Content.names`; empty where its format keeps none.
     """
 
     images: Images
@@ -122,6 +123,7 @@ class DataSet:
     seed: int
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -330,6 +332,7 @@ def open_data_set(
         seed,
         content.notes,
         content.skipped,
+        content.names,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,16 @@ from types import FrameType
 from typing import TypeVar
 
 from keras_preload import KerasPreload
-from terminal import Asker, as_path, ask_yes_or_no, keys_unseen, make_console, shown_path
+from terminal import (
+    Asker,
+    as_path,
+    as_yes_or_no,
+    keys_unseen,
+    make_console,
+    quoted,
+    say,
+    shown_path,
+)
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_SETTINGS = {
@@ -52,15 +62,26 @@ class SettingsFiles:
             KeyboardInterrupt: Ctrl-C.
         """
         previous = self._previous.get(kind)
-        if previous is not None and ask_yes_or_no(
-            self._asker, f"Use the previous one ({shown_path(previous)})?"
-        ):
-            return previous
-        default = self.default(kind)
-        answer = self._asker.ask(f"Path of the {kind} file [{shown_path(default)}]:", paths=True)
-        path = as_path(answer) if answer.strip("'\" ") else default
+        path = None if previous is None else self._previous_or_another(previous)
+        if path is None:
+            default = self.default(kind)
+            question = f"Path of the {kind} file [{shown_path(default)}]:"
+            answer = self._asker.ask(question, paths=True)
+            path = as_path(answer) if answer.strip("'\" ") else default
         self._previous[kind] = path
         return path
+
+    def _previous_or_another(self, previous: Path) -> Path | None:
+        """The previous file, a file whose path is typed in place of Y or N, or None after N."""
+        question = f"Use the previous one ({shown_path(previous)})? (Y/N):"
+        while True:
+            answer = self._asker.ask(question, paths=True)
+            meant = as_yes_or_no(answer)
+            if meant is not None:
+                return previous if meant else None
+            if answer.strip("'\" ") and os.path.isfile(another := as_path(answer)):
+                return another
+            say(f"{quoted(answer)} is neither Y nor N, nor the path of a file.")
 
 
 def wait_for_keras(keras: KerasPreload) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import data_parser
 from counting import counted
 from errors import UserError
+from evaluation.class_labels import class_labels, written_with
 
 Images = npt.NDArray[np.uint8]
 TEST_SHARE = 5  # every fifth image of a data set is one of its test rows
@@ -75,20 +76,32 @@ def check_number(path: Path, characters: int, count: int) -> None:
         )
 
 
-def write_sheet(drawn: DrawnCharacters, path: Path) -> None:
+def write_sheet(drawn: DrawnCharacters, classes: Sequence[str], path: Path) -> tuple[str, ...]:
     """Write a labelled sheet as PNG, a row a character.
+
+    Args:
+        drawn: what is on the sheet.
+        classes: of the data set, those that are drawn among them.
+        path: the file.
+
+    Returns:
+        The characters that stand as their number among the classes, from 1 on as `#12`, since
+        no font here can write them.
 
     Raises:
         UserError: the file cannot be written.
     """
     from evaluation.plots import plot_image_sheet  # Matplotlib takes a while to import
 
+    labels = class_labels(classes)
+    rows = [classes.index(character) for character in drawn.characters]
+    title = f"drawn by the generator {drawn.generator}"
     try:
-        plot_image_sheet(
-            drawn.images, drawn.characters, f"drawn by the generator {drawn.generator}", path
-        )
+        with written_with(labels.families):
+            plot_image_sheet(drawn.images, [labels.texts[row] for row in rows], title, path)
     except OSError as error:
         raise _not_written(path, error) from error
+    return tuple(classes[row] for row in rows if row in labels.numbered)
 
 
 def write_line(letters: Sequence[Images | None], path: Path) -> None:

@@ -68,7 +68,7 @@ class _OnCluster:
         except UserError as error:  # no reason to give up the others
             say(sentence(str(error)))
             return
-        say(f"What it drew over time, and the losses: {shown_path(pictures)}")
+        say(_pictures_written(trained, pictures))
 
     def interrupted(self, character: str, reason: str) -> None:
         self._view.end(repr(character))
@@ -246,7 +246,7 @@ class GeneratorDialogue:
             f"{views.duration(trained.seconds)}; {kept}"
         )
         pictures = write_training_pictures(trained, generator, plan.characters, Path.cwd())
-        say(f"What it drew over time, and the losses: {shown_path(pictures)}")
+        say(_pictures_written(trained, pictures))
         return finished
 
     def generate(self) -> None:
@@ -286,11 +286,20 @@ class GeneratorDialogue:
             write_line(self._session.draw_line(generator, text), path)
             return path
         if path.suffix.lower() == ".png":
-            write_sheet(self._session.draw_hands(generator, text, count), path)
+            drawn = self._session.draw_hands(generator, text, count)
+            numbered = write_sheet(drawn, self._session.data_set.classes, path)
+            if numbered:
+                say(views.written_as_numbers(numbered, self._session.data_set.classes))
         else:
             drawn = self._session.draw_each(generator, text, count)
             write_data_set(drawn, path, self._session.seed)
         return path
+
+
+def _pictures_written(trained: TrainedGan, folder: Path) -> str:
+    """A sentence on what `write_training_pictures` wrote."""
+    what = "What it drew over time, and the losses" if len(trained.previews) else "The losses"
+    return f"{what}: {shown_path(folder)}"
 
 
 def _whole_number(answer: str) -> int:

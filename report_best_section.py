@@ -185,7 +185,7 @@ def _misread(
     ]
     rows = [
         (
-            f"{each.row}",
+            data_set.names[each.row] if data_set.names else f"{each.row}",
             data_set.classes[each.label],
             data_set.classes[each.taken_for],
             f"{each.probability:.2%}",
@@ -205,9 +205,12 @@ def _misread(
         ),
         Table(
             f"The worst misread images, {stands_on}.",
-            ("Row of the data set", "Class", "Taken for", "Probability", "Of its class"),
+            (
+                "Picture" if data_set.names else "Row of the data set",
+                *("Class", "Taken for", "Probability", "Of its class"),
+            ),
             rows,
-            names=frozenset({1, 2}),
+            names=frozenset({0, 1, 2} if data_set.names else {1, 2}),
         ),
     ]
 

@@ -215,12 +215,19 @@ def ask_yes_or_no(asker: Asker, question: str) -> bool:
         KeyboardInterrupt: Ctrl-C.
     """
     while True:
-        answer = asker.ask(f"{question} (Y/N):", ("Y", "N")).lower()
-        if answer and "yes".startswith(answer):
-            return True
-        if answer and "no".startswith(answer):
-            return False
+        answer = asker.ask(f"{question} (Y/N):", ("Y", "N"))
+        meant = as_yes_or_no(answer)
+        if meant is not None:
+            return meant
         say(f"{quoted(answer)} is neither Y nor N.")
+
+
+def as_yes_or_no(answer: str) -> bool | None:
+    """Whether an answer means yes, by `Y` or the beginning of `yes`; None where it says neither."""
+    for word, meaning in (("yes", True), ("no", False)):
+        if answer and word.startswith(answer.lower()):
+            return meaning
+    return None
 
 
 def quoted(answer: str) -> str:

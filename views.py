@@ -32,6 +32,7 @@ DARKEST_GREY, GREYS = 232, 24  # the grey ramp of 256-colour terminals
 LIKELIEST_SHOWN = 5
 TOOK_PART = "took part in the training or choosing of the network"
 PROBLEMS_SHOWN = 5
+MOST_NUMBERED = 8  # names whose numbers are told
 BAR_LENGTH = 20
 NESTED = "  "  # before layers that lie in another layer
 IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
@@ -395,6 +396,20 @@ def copies(found: Mapping[str, int], data_set: DataSet) -> str:
         f"{' and '.join(shares)} {'is a copy' if copied == 1 else 'are copies'} of training "
         "images: accuracy on them says nothing about new ones."
     )
+
+
+def written_as_numbers(numbered: Sequence[str], classes: Sequence[str]) -> str:
+    """A sentence on names that stand as numbers in a picture, for want of a font.
+
+    Args:
+        numbered: the names, one or more.
+        classes: all names, in their order.
+    """
+    pairs = [f"#{classes.index(name) + 1} for {name}" for name in numbered[:MOST_NUMBERED]]
+    more = len(numbered) - len(pairs)
+    if more:
+        pairs.append(f"and so on for {more:,} more, in the order of the characters")
+    return f"No font here can write some names; a number stands in the picture: {', '.join(pairs)}."
 
 
 def layer_table(layers: Variant, class_count: int) -> Table:

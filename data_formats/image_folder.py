@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,7 +39,34 @@ MOST_PIXELS_TOGETHER = 10**12  # of all pictures: 80,000 photographs, hours of w
 LEAST_WHOLE = 0.9  # share of 28x28 pictures in a set that is taken to be of that size
 LEAST_TURNED = 0.02  # share of either polarity in a set of both
 CLEAR_BORDER = 0.9  # share of a picture's border that tells the paper
+NO_CLASS = "it lies in no folder that would name its class"
 DATA_FILES = (".mat", "-ubyte", "-ubyte.gz", ".npz")  # endings of data sets of other kinds
+
+
+class _Picture(NamedTuple):
+    """Where a picture lies, and what it is called.
+
+    Attributes:
+        whole: Whether it was 28x28 and is kept as it was.
+        place: The folder that it lies in.
+        class_name: Its class, as that folder is named.
+        file: Its file's name.
+    """
+
+    whole: bool
+    place: PurePosixPath
+    class_name: str
+    file: str
+
+    @property
+    def part(self) -> str:
+        """What a folder above its class says: "train", "test" or "" for nothing."""
+        return part_of(self.place.parts[:-1])
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The other folders above its class."""
+        return tuple(map(printable, without_parts(self.place.parts[:-1])))
 
 
 @dataclass
@@ -45,12 +74,8 @@ class _Gathered:
     """What the members of a folder or an archive have come to so far.
 
     Attributes:
-        pixels: 784 bytes for each picture: as it was if `whole` says so, prepared otherwise.
-        whole: Whether each picture was 28x28 and is kept as it was.
-        classes: The class of each picture, as named in the folder.
-        files: The file name of each picture.
-        parts: "train", "test" or "" for each picture, by a folder above its class.
-        folders: The other folders above the class of each picture.
+        pixels: 784 bytes for each picture: as it was if it is whole, prepared otherwise.
+        pictures: What is known of each.
         tried: The classes of all pictures, those that are left out too.
         pixels_seen: How many pixels all pictures had.
         data_file: The name of a data set of another kind that lies there; empty without any.
@@ -59,11 +84,7 @@ class _Gathered:
     """
 
     pixels: bytearray = field(default_factory=bytearray)
-    whole: list[bool] = field(default_factory=list)
-    classes: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
-    folders: list[tuple[str, ...]] = field(default_factory=list)
+    pictures: list[_Picture] = field(default_factory=list)
     tried: dict[str, None] = field(default_factory=dict)
     pixels_seen: int = 0
     data_file: str = ""
@@ -80,7 +101,8 @@ def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     """Read a folder of pictures, or an archive that `recognises_archive` knew.
 
     A picture's class is the name of the folder that it lies in. That may lie in others, of which
-    those named train, training, val, validation, test or testing tell the test rows.
+    those named train, training, val, validation, test or testing tell the test rows. Pictures that
+    lie beside the folders of two classes or more have none, and are left out.
 
     Args:
         path: The folder or the archive.
@@ -102,7 +124,8 @@ def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
             tell(found.counts["pictures"])
             _gather(member, found)
             _check_others(found.counts)
-    content = _content(found, keep_digits) if found.files else None
+    _leave_out_loose(found)
+    content = _content(found, keep_digits) if found.pictures else None
     if content is None:
         raise Problem(_why_none(found, path))
     return content
@@ -129,7 +152,7 @@ def _gather(member: Member, found: _Gathered) -> None:
             found.data_file = str(path)
         return
     if len(path.parts) < 2:
-        found.counts["classless"] += 1
+        found.leave_out("classless", str(path), NO_CLASS)
         return
     found.counts["pictures"] += 1
     found.tried[printable(path.parent.name)] = None
@@ -146,22 +169,41 @@ def _gather(member: Member, found: _Gathered) -> None:
         return
     whole = grey.shape == (IMAGE_SIZE, IMAGE_SIZE)
     found.pixels += (eight_bits(grey) if whole else prepared(grey)).tobytes()
-    found.whole.append(whole)
-    found.classes.append(printable(path.parent.name))
-    found.files.append(printable(path.name))
-    found.parts.append(part_of(path.parts[:-2]))
-    found.folders.append(tuple(map(printable, without_parts(path.parts[:-2]))))
+    class_name = printable(path.parent.name)
+    found.pictures.append(_Picture(whole, path.parent, class_name, printable(path.name)))
+
+
+def _leave_out_loose(found: _Gathered) -> None:
+    """Drop pictures above the folders of two classes or more: what holds classes is none itself."""
+    places = {picture.place for picture in found.pictures}
+    below = Counter(above for place in places for above in place.parents)
+    loose = np.array([below[picture.place] >= 2 for picture in found.pictures], np.bool_)
+    if not loose.any():
+        return
+    found.counts["pictures"] -= int(loose.sum())
+    images = np.frombuffer(found.pixels, np.uint8).reshape(len(loose), -1)
+    found.pixels = bytearray(images[~loose].tobytes())
+    dropped = [found.pictures[row] for row in np.flatnonzero(loose)]
+    found.pictures = [found.pictures[row] for row in np.flatnonzero(~loose)]
+    for picture in dropped:
+        found.leave_out("classless", str(picture.place / picture.file), NO_CLASS)
+    classes = {picture.class_name for picture in found.pictures}
+    for name in {picture.class_name for picture in dropped} - classes:
+        del found.tried[name]
 
 
 def _content(found: _Gathered, keep_digits: bool) -> Content | None:
     """What was found; None where no picture shows anything."""
     images, how = _images(found)
+    pictures = found.pictures
     shown = images.any(axis=(1, 2))
     for row in np.flatnonzero(~shown).tolist():
-        name = f"{found.classes[row]}/{found.files[row]}"
+        name = f"{pictures[row].class_name}/{pictures[row].file}"
         found.leave_out("inkless", name, "no ink was found on it")
     rows = np.flatnonzero(shown).tolist()
-    classes = sorted({found.classes[row] for row in rows}, key=lambda c: (natural_order(c), c))
+    classes = sorted(
+        {pictures[row].class_name for row in rows}, key=lambda c: (natural_order(c), c)
+    )
     if not classes:
         return None
     for name in [name for name in found.tried if name not in classes]:
@@ -170,33 +212,33 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
     if not keep_digits and sum(name not in DIGITS for name in classes) >= 2:
         classes = [name for name in classes if name not in DIGITS]
     label = {name: number for number, name in enumerate(classes)}
-    rows = [row for row in rows if found.classes[row] in label]
-    rows.sort(
-        key=lambda row: (
-            label[found.classes[row]],
-            natural_order(found.files[row]),
-            found.files[row],
-        )
-    )
-    in_test = np.array([found.parts[row] == "test" for row in rows], np.bool_)
+    rows = [row for row in rows if pictures[row].class_name in label]
+
+    def order(row: int) -> tuple[Any, ...]:
+        file = pictures[row].file
+        return label[pictures[row].class_name], natural_order(file), file
+
+    rows.sort(key=order)
+    in_test = np.array([pictures[row].part == "test" for row in rows], np.bool_)
     return Content(
         np.ascontiguousarray(images[rows]),
-        np.array([label[found.classes[row]] for row in rows], np.int32),
+        np.array([label[pictures[row].class_name] for row in rows], np.int32),
         tuple(classes),
         in_test if not in_test.all() else np.zeros_like(in_test),
-        names=_names(found, rows),
+        names=_names([pictures[row] for row in rows]),
         notes=notes,
         skipped=tuple(found.skipped),
     )
 
 
-def _names(found: _Gathered, rows: list[int]) -> tuple[str, ...]:
+def _names(pictures: Sequence[_Picture]) -> tuple[str, ...]:
     """The files of pictures with their folders, but for those that all pictures lie in."""
-    pairs = zip(min(found.folders), max(found.folders), strict=False)
+    folders = [picture.folders for picture in pictures]
+    pairs = zip(min(folders), max(folders), strict=False)
     common = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
     return tuple(
-        "/".join((*found.folders[row][common:], found.classes[row], found.files[row]))
-        for row in rows
+        "/".join((*above[common:], picture.class_name, picture.file))
+        for above, picture in zip(folders, pictures, strict=True)
     )
 
 
@@ -205,7 +247,7 @@ def _images(found: _Gathered) -> tuple[Images, str]:
     from image_preparation import is_prepared, prepared
 
     images = np.frombuffer(found.pixels, np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
-    whole = np.array(found.whole, np.bool_)
+    whole = np.array([picture.whole for picture in found.pictures], np.bool_)
     if whole.mean() < LEAST_WHOLE or not is_prepared(images[whole]):
         for row in np.flatnonzero(whole).tolist():
             images[row] = prepared(images[row])

@@ -687,11 +687,14 @@ def test_a_sheet_has_a_hand_in_each_column(
 ) -> None:
     sheets: list[tuple[Images, ...]] = []
 
-    def note(drawn: Any, path: Path) -> None:
+    def note(drawn: Any, classes: tuple[str, ...], path: Path) -> tuple[str, ...]:
+        assert classes == ("A", "B", "C")
         sheets.append(drawn.images)
+        return ("C",)
 
     monkeypatch.setattr(generator_dialogue, "write_sheet", note)
-    talk(artist, "generate", KIND, "AC", "4", "a.png")
+    shown = talk(artist, "generate", KIND, "AC", "4", "a.png")
+    assert "a number stands in the picture: #3 for C." in shown
     hands = np.random.default_rng(3).standard_normal((4, 4096), dtype=np.float32)
     known = dict.fromkeys("ABC", of_all(drawers)["ABC"])
     drawer = TrainedGenerator(("A", "B", "C"), known, np.random.default_rng(0))

@@ -1,6 +1,8 @@
 """Tests of what drawn characters are written into: sheets, lines of text, data sets, pictures."""
 
+import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from generated_files import (
 from unused_path import unused_path
 
 Images = npt.NDArray[np.uint8]
+UNWRITABLE = "\U000f0001"  # of a private area: no font should have it
 
 
 def drawn(characters: str = "BAC", counts: tuple[int, ...] = (10, 10, 10)) -> DrawnCharacters:
@@ -77,11 +80,24 @@ def test_a_name_that_no_file_can_have_is_left_to_the_writer(tmp_path: Path, name
 
 
 def test_a_sheet_grows_with_its_rows(tmp_path: Path) -> None:
-    write_sheet(drawn("A", (10,)), tmp_path / "one.png")
-    write_sheet(drawn("A$\\", (10, 10, 7)), tmp_path / "three.png")
+    assert write_sheet(drawn("A", (10,)), "A", tmp_path / "one.png") == ()
+    write_sheet(drawn("A$\\", (10, 10, 7)), "\\A$", tmp_path / "three.png")
     one, three = pixels(tmp_path / "one.png"), pixels(tmp_path / "three.png")
     assert three.shape[0] > one.shape[0] + 50
     assert abs(three.shape[1] - one.shape[1]) < 20
+
+
+def test_a_name_that_no_font_writes_stands_on_a_sheet_as_its_number_among_all_classes(
+    tmp_path: Path,
+) -> None:
+    known = drawn("AC", (10, 10))
+    unknown = replace(known, characters=(UNWRITABLE, "C"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # such as missing glyphs
+        numbered = write_sheet(unknown, ("A", "B", UNWRITABLE, "C"), tmp_path / "number.png")
+    assert numbered == (UNWRITABLE,)
+    write_sheet(replace(known, characters=("#3", "C")), ("#3", "C"), tmp_path / "same.png")
+    assert np.array_equal(pixels(tmp_path / "number.png"), pixels(tmp_path / "same.png"))
 
 
 def test_a_line_has_its_letters_side_by_side(tmp_path: Path) -> None:
@@ -118,7 +134,7 @@ def test_a_picture_that_cannot_be_written_is_one_sentence(tmp_path: Path, place:
     with pytest.raises(UserError, match="cannot be written"):
         write_line([letter(1, 2)], tmp_path / place)
     with pytest.raises(UserError, match="cannot be written"):
-        write_sheet(drawn(), tmp_path / place)
+        write_sheet(drawn(), "ABC", tmp_path / place)
 
 
 # ------------------------------------------------------------------------- data sets

@@ -395,6 +395,26 @@ def test_folders_without_anything_are_told_of(tmp_path: Path, name: str) -> None
     assert content.notes[0] == "1 folder holds no picture that can be used"
 
 
+@pytest.mark.parametrize("top", ["", "top/", "top/train/"])
+@pytest.mark.parametrize("into", [folder, tar, zipped])
+def test_pictures_beside_folders_of_classes_have_no_class_wherever_these_lie(
+    tmp_path: Path, into: Callable[[Path, Files], Path], top: str
+) -> None:
+    files = {f"{top}{name}": data for name, data in letters("A", "B").items()}
+    loose = {f"{top}cover.png": picture(30), f"{top}back.png": b"no picture"}
+    content = read(into(tmp_path / "data", {**loose, **files}), True)
+    assert content.classes == ("A", "B")
+    assert content.names == ("A/0.png", "A/1.png", "B/0.png", "B/1.png")
+    kept = read(into(tmp_path / "clean", files), True)
+    assert np.array_equal(content.images, kept.images)
+    no_class = f"{top}cover.png: it lies in no folder that would name its class"
+    assert no_class in content.skipped
+
+
+def test_a_class_may_lie_above_one_other(tmp_path: Path) -> None:
+    assert read_files(tmp_path, {**letters("A"), **letters("A/B")}).classes == ("A", "B")
+
+
 def test_the_folders_of_pictures_are_part_of_their_names(tmp_path: Path) -> None:
     files = {
         f"set/{name}/{part}/A/{number}.png": picture(number)

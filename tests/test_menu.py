@@ -209,6 +209,19 @@ def test_a_second_train_asks_for_other_files_where_the_previous_are_not_wanted(
     assert shown.count("There is no file elsewhere.txt") == 2
 
 
+def test_a_path_in_place_of_yes_or_no_is_the_other_file(
+    session: TrainerPredictor, tiny: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "no").write_text("no variants")  # a word is a word, be there a file or not
+    files = str(tiny.variants_file), str(tiny.parameters_file)
+    again = ("train", "missing.txt", f"'{tiny.variants_file}'", "y", "n", "train", "no", "x.txt")
+    shown = talk(session, "train", *files, "n", *again, "y", "n", "exit")
+    asked = [PREVIOUS, PREVIOUS, PREVIOUS, RETRAIN, PREVIOUS, HYPERPARAMETERS, PREVIOUS, RETRAIN]
+    assert questions(shown)[3:11] == asked
+    assert "'missing.txt' is neither Y nor N, nor the path of a file." in shown
+    assert "There is no file x.txt" in shown
+
+
 def test_training_says_how_it_goes_and_where_the_entries_are_kept(
     data_set: DataSet, tiny: Any
 ) -> None:

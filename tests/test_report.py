@@ -1,5 +1,6 @@
 """Tests of reports: what they state, and how they are written."""
 
+import dataclasses
 import io
 import re
 import shutil
@@ -35,6 +36,7 @@ from network_layers import (
 )
 from report import NO_ENTRIES, write_report
 from report_findings import BestFindings, EntryFindings, read_entries
+from report_page import Table
 from report_sections import PictureFolder, best_section
 from tests.conftest import MakeDataSet
 from tests.entries import an_entry
@@ -274,6 +276,25 @@ def test_a_name_from_right_to_left_leaves_the_arrow_before_it(
     assert seen and section.blocks
     # A mark on each side: without them the whole line would be turned round.
     assert all(re.fullmatch("→ \u200eשלום\u200e \\d+%", caption) for caption in seen)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_misread_images_are_told_by_their_files_where_they_have_any(
+    data_set: DataSet, tmp_path: Path, named: bool
+) -> None:
+    names = tuple(f"scans/{row}.png" for row in range(len(data_set.images))) if named else ()
+    known = dataclasses.replace(data_set, names=names)
+    collection = collection_of(known, entry_of(known, 0))
+    _, best = found_in(known, collection, Reader(3, {1: 0}))
+    section = best_section(known, class_labels(known.classes), best, PictureFolder(tmp_path))
+    table = next(
+        block
+        for block in section.blocks
+        if isinstance(block, Table) and block.caption.startswith("The worst misread")
+    )
+    first = report_findings.worst_misread(known, best, 1)[0].row
+    assert table.headings[0] == ("Picture" if named else "Row of the data set")
+    assert table.rows[0][0] == (f"scans/{first}.png" if named else f"{first}")
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, MemoryError])

@@ -150,3 +150,11 @@ def test_a_colour_picture_holds_every_pixel_in_half_blocks() -> None:
 )
 def test_a_duration_is_written_as_on_a_clock(seconds: float, shown: str) -> None:
     assert views.duration(seconds) == shown
+
+
+def test_numbers_in_a_picture_are_told_for_the_first_of_the_names() -> None:
+    classes = tuple(f"name {number}" for number in range(1, 21))
+    few = views.written_as_numbers(classes[2:4], classes)
+    assert few.endswith("in the picture: #3 for name 3, #4 for name 4.")
+    many = views.written_as_numbers(classes[1:], classes)
+    assert "#9 for name 9, and so on for 11 more, in the order of the characters." in many
