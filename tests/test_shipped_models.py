@@ -1,5 +1,6 @@
 """Tests of the trained networks that come with the program."""
 
+import json
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import data_parser
 from collection_folder import load_collection
 from hyperparameters import TrainingTask, read_training_tasks
 from model_collection import ModelCollection, network_of
+from training_parameters import training_parameters_from_dictionary
 
 ROOT = Path(__file__).resolve().parent.parent
 LETTERS, WITH_DIGITS = ROOT / "model", ROOT / "model" / "with_digits"
@@ -31,6 +33,24 @@ def test_the_recipe_for_few_images_trains_the_small_recommended_network(
         ROOT / "champion_hyperparameters.txt", ROOT / "docs" / "few_images_training_parameters.txt"
     )
     assert task.layers == champions[SMALL].layers
+
+
+def test_the_recipe_for_hundreds_of_images_is_the_one_that_was_measured(
+    champions: tuple[TrainingTask, ...],
+) -> None:
+    tasks = read_training_tasks(
+        ROOT / "champion_hyperparameters.txt",
+        ROOT / "docs" / "hundreds_of_images_training_parameters.txt",
+    )
+    assert [task.layers for task in tasks] == [task.layers for task in champions]
+    recorded = json.loads((ROOT / "benchmarks/results/readers.json").read_text(encoding="utf-8"))
+    measured = {
+        result["run"]["name"]: training_parameters_from_dictionary(result["run"]["parameters"])
+        for result in recorded["results"]
+        if result["run"]["images"] == 200
+    }
+    assert (tasks[BEST].parameters, []) == measured["best"]
+    assert (tasks[SMALL].parameters, []) == measured["small"]
 
 
 @pytest.fixture(scope="module")
