@@ -31,6 +31,7 @@ INK_SIZE = 22  # longer side of the ink at half its height: the median of EMNIST
 THINNEST_STROKE = 2.2
 # Of EMNIST's lone strokes, those so wide are mostly 1, or I where digits are not among the classes.
 THINNEST_LONE_STROKE = 4.4
+LEAST_WIDTH_OF_SEVERAL = 1.2  # of characters beside each other, as a share of their height
 EDGE_BLUR = 0.4  # standard deviation in pixels of 28; EMNIST blurred by 1 pixel of about 3
 
 _MOST_SIDE = 640  # larger pictures are reduced before anything else
@@ -55,6 +56,7 @@ _DOT_DISTANCE = 0.5  # from the rest of the letter, as a share of its longer sid
 _LEAST_WITH_GREYS = 16  # side of pictures whose greys read better than edges made of them
 _LEAST_MARKED = 48  # shorter side of pictures in which strokes and marks can be told apart
 _LEAST_LETTER = 1 / 8  # longer side of a letter within a frame, as a share of the picture's
+_LEAST_HEIGHT_IN_A_ROW = 0.5  # of a character, as a share of that of all beside each other
 _STRAIGHT = 0.12  # how far a lone stroke may stray, as a share of its length
 # A character like EMNIST's, in pixels: its least side, how far it may be off, a stroke's width.
 _SMALLEST_SIDE = 16
@@ -87,15 +89,49 @@ def prepared(picture: npt.NDArray[Any]) -> _Bytes:
     Raises:
         ValueError: The picture is not two-dimensional, is empty, or holds infinity or NaN.
     """
-    whole = _bounded(picture)
+    ink = _ink_within_frame(_bounded(picture))
+    return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8) if ink is None else _rendered(ink)
+
+
+def characters_in_a_row(picture: npt.NDArray[Any]) -> int:
+    """Count what seem to be characters beside each other in a picture that should show one.
+
+    Pieces of ink count where paper parts them from top to bottom, each is half as high as all of
+    them or higher, and all together are wider than any one character of EMNIST or notMNIST in
+    several pieces. Characters that touch are taken for one.
+
+    Args:
+        picture: As for `prepared`.
+
+    Returns:
+        Their number, 1 where there is no ink.
+
+    Raises:
+        ValueError: As `prepared` does.
+    """
+    ink = _ink_within_frame(_bounded(picture))
+    if ink is None or ink.shape[1] < LEAST_WIDTH_OF_SEVERAL * ink.shape[0]:
+        return 1
+    pieces = [
+        across
+        for down, across in ndimage.find_objects(ndimage.label(ink, np.ones((3, 3)))[0])
+        if down.stop - down.start >= _LEAST_HEIGHT_IN_A_ROW * ink.shape[0]
+    ]
+    count = end = 0
+    for piece in sorted(pieces, key=lambda piece: piece.start):
+        count += piece.start >= end
+        end = max(end, piece.stop)
+    return max(count, 1)
+
+
+def _ink_within_frame(whole: _Reals) -> _Mask | None:
+    """The ink (h, w) of a picture, without a frame that may be around it; None without any."""
     inside = without_frame(whole)
     ink = None
     if inside is not whole:
         # What is left of a letter whose strokes were taken for a frame is next to nothing.
         ink = _ink(_from_0_to_1(inside), _LEAST_LETTER * max(whole.shape))
-    if ink is None:
-        ink = _ink(whole)
-    return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8) if ink is None else _rendered(ink)
+    return _ink(whole) if ink is None else ink
 
 
 def cropped(picture: npt.NDArray[np.uint8]) -> _Bytes:

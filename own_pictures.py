@@ -36,6 +36,8 @@ from evaluation.recognition import Likely, ranked
 from image_polarity import on_black
 from image_preparation import (
     IMAGE_SIZE,
+    LEAST_WIDTH_OF_SEVERAL,
+    characters_in_a_row,
     is_like_emnist,
     is_prepared,
     prepared,
@@ -45,6 +47,7 @@ from image_preparation import (
 MOST_BYTES = 2**28  # of one picture
 MOST_PICTURES = 100_000  # of a folder
 LIKELIEST_WRITTEN = 3
+_INKED = 64  # greys from which a pixel of an image is ink
 
 NO_KEYS: overlap.Keys = np.empty(0, np.uint64)
 
@@ -62,6 +65,8 @@ class PictureReading:
         image: uint8 (28, 28), what the network got to see; None where it could not be read.
         likeliest: all classes, likeliest first; empty where it could not be read.
         problem: why it could not be read; empty where it could.
+        characters: how many seem to stand beside each other in it, of which a network reads but
+            one; 1 where it could not be read.
     """
 
     path: Path
@@ -70,6 +75,7 @@ class PictureReading:
     image: Image | None
     likeliest: tuple[Likely, ...]
     problem: str
+    characters: int = 1
 
 
 def read_picture(path: Path) -> Image:
@@ -84,7 +90,7 @@ def read_picture(path: Path) -> Image:
     Raises:
         DataError: it cannot be read, or shows no ink.
     """
-    return _read(path, _prepared)
+    return _with_ink(path, _prepared(_grey(path)))
 
 
 def read_noisy_picture(path: Path) -> Image:
@@ -99,15 +105,20 @@ def read_noisy_picture(path: Path) -> Image:
     Raises:
         DataError: it cannot be read, or is one flat grey.
     """
-    return _read(path, _with_noise)
+    return _with_ink(path, _with_noise(_grey(path)))
 
 
-def _read(path: Path, made_ready: Callable[[npt.NDArray[Any]], Image]) -> Image:
+def _grey(path: Path) -> npt.NDArray[Any]:
+    """The grey values (H, W) of a picture file."""
     data = _content(path)
     try:
-        image = made_ready(read_grey(data))
+        return read_grey(data)
     except Unreadable as error:
         raise DataError(f"{shown(path)}: is no picture that can be read: {error}") from error
+
+
+def _with_ink(path: Path, image: Image) -> Image:
+    """The image that a picture became, refused where nothing is on it."""
     if not image.any():
         raise DataError(f"{shown(path)}: no ink is found; it should show one character on paper")
     return image
@@ -230,11 +241,14 @@ def read_all(
         show: told before each picture how many are done.
     """
     images: list[Image] = []
+    counts: dict[Path, int] = {}
     problems: dict[Path, str] = {}
     for number, path in enumerate(paths):
         show(number)
         try:
-            images.append(read_picture(path))
+            grey = _grey(path)
+            images.append(_with_ink(path, _prepared(grey)))
+            counts[path] = _characters(grey, images[-1])
         except DataError as error:
             problems[path] = str(error).removeprefix(f"{shown(path)}: ")
     rows = iter(probabilities_of(np.stack(images)) if images else ())
@@ -243,9 +257,17 @@ def read_all(
         likeliest = ranked(next(rows), classes) if image is not None else ()
         expected = expected_class(path, classes)
         met = image is not None and bool(overlap.were_seen(image[np.newaxis], used)[0])
-        problem = problems.get(path, "")
-        readings.append(PictureReading(path, expected, met, image, likeliest, problem))
+        problem, count = problems.get(path, ""), counts.get(path, 1)
+        readings.append(PictureReading(path, expected, met, image, likeliest, problem, count))
     return readings
+
+
+def _characters(grey: npt.NDArray[Any], image: Image) -> int:
+    """How many characters seem to stand beside each other in a picture that became an image."""
+    rows, columns = (np.flatnonzero((image >= _INKED).any(axis=axis)) for axis in (1, 0))
+    if np.ptp(columns) + 1 < LEAST_WIDTH_OF_SEVERAL * (np.ptp(rows) + 1):
+        return 1  # so are most, which need not be looked at once more
+    return characters_in_a_row(grey)
 
 
 def _with_images(
@@ -280,10 +302,16 @@ def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path)
         ]
         likeliest += [""] * (len(places) - len(likeliest))
         name = reading.path.relative_to(folder).as_posix()
-        writer.writerow([_written(name), reading.expected or "", *likeliest, reading.problem])
+        problem = reading.problem or (several(reading.characters) if reading.characters > 1 else "")
+        writer.writerow([_written(name), reading.expected or "", *likeliest, problem])
     with replacing(path) as file:
         # The mark at the start lets spreadsheets know that the text is UTF-8.
         file.write(text.getvalue().encode("utf-8-sig", "replace"))
+
+
+def several(count: int) -> str:
+    """A clause on a picture in which so many characters, 2 or more, seem to be."""
+    return f"it seems to show {count} characters beside each other, and one is read"
 
 
 def _written(name: str) -> str:

@@ -138,6 +138,11 @@ def picture_reading(reading: PictureReading, colours: bool) -> str:
     ]
     if reading.met:
         lines.append(f"This picture {TOOK_PART}.")
+    if reading.characters > 1:
+        lines.append(
+            f"This picture seems to show {reading.characters} characters beside each other; one is "
+            "read at a time: cut it to a single one."
+        )
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -177,6 +182,14 @@ def picture_readings(readings: Sequence[PictureReading]) -> str:
         new = [reading for reading in known if not reading.met]
         if new:
             lines.append(f"Of the {len(new):,} in such folders that are new, {_taken_for_it(new)}.")
+    several = [reading for reading in read if reading.characters > 1]
+    if several:
+        first = one_line(str(several[0].path))
+        more = f" and {counted(len(several) - 1, 'other')}" if len(several) > 1 else ""
+        lines.append(
+            f"{first}{more} {'seem' if more else 'seems'} to show several characters beside each "
+            "other, of which one is read."
+        )
     unread = [reading for reading in readings if reading.image is None]
     lines += [f"  {one_line(str(one.path))}: {one.problem}" for one in unread[:PROBLEMS_SHOWN]]
     if len(unread) > PROBLEMS_SHOWN:

@@ -16,6 +16,7 @@ from image_preparation import (
     INK_SIZE,
     THINNEST_LONE_STROKE,
     THINNEST_STROKE,
+    characters_in_a_row,
     cropped,
     is_prepared,
     prepared,
@@ -244,6 +245,26 @@ def test_a_frame_that_the_letter_touches_does_not_count_as_ink() -> None:
     touching = pen("H", 5, place=(60, 2))
     inside = prepared(touching[4:, :])
     assert difference(prepared(framed(touching, 4, 0)), inside) < 4
+
+
+@pytest.mark.parametrize("letter", sorted(LETTERS))
+def test_a_single_character_is_counted_as_one_however_it_is_drawn(letter: str) -> None:
+    for picture in (pen(letter, 4), pen(letter, 12), 255 - pen(letter, 6), photograph(pen(letter))):
+        assert characters_in_a_row(picture) == 1
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_characters_with_paper_between_them_are_counted(count: int) -> None:
+    one = pen("H", 5, size=(130, 120), height=70, place=(30, 25))
+    row = np.concatenate([one] * count, axis=1)
+    for picture in (row, 255 - row, framed(row, 4, 0), photograph(row), row[::2, ::2]):
+        assert characters_in_a_row(picture) == count
+
+
+def test_nothing_is_counted_as_one() -> None:
+    assert characters_in_a_row(np.full((40, 200), 200, np.uint8)) == 1
+    with pytest.raises(ValueError, match="has the shape"):
+        characters_in_a_row(np.zeros((0, 5), np.uint8))
 
 
 def straight(letter: str, width: int) -> np.ndarray:

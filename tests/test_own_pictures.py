@@ -315,6 +315,48 @@ def test_readings_come_in_the_order_of_the_pictures_with_their_problems(tmp_path
     assert own_pictures.read_all(paths[1:2], CLASSES, always_b)[0].likeliest == ()
 
 
+def strokes(path: Path, count: int) -> Path:
+    """A picture with so many upright strokes beside each other."""
+    picture = Image.new("L", (400, 225), 230)
+    for number in range(count):
+        place = 60 + 80 * number
+        ImageDraw.Draw(picture).line([(place, 60), (place, 140)], fill=40, width=10)
+    picture.save(path)
+    return path
+
+
+def test_several_characters_beside_each_other_are_told(tmp_path: Path) -> None:
+    paths = [strokes(tmp_path / f"{count}.png", count) for count in (1, 3, 4)]
+    (tmp_path / "x.png").write_bytes(b"no picture")
+    readings = own_pictures.read_all([*paths, tmp_path / "x.png"], CLASSES, always_b)
+    assert [reading.characters for reading in readings] == [1, 3, 4, 1]
+    own_pictures.write_readings(readings, tmp_path, tmp_path / "table.csv")
+    problems = [row["problem"] for row in rows_of(tmp_path / "table.csv")]
+    assert problems[:2] == [
+        "",
+        "it seems to show 3 characters beside each other, and one is read",
+    ]
+    assert problems[3].startswith("is no picture")
+
+
+def test_the_menu_tells_of_several_characters_in_a_picture(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    three = strokes(folder / "three.png", 3)
+    strokes(folder / "one.png", 1)
+    told = "This picture seems to show 3 characters beside each other"
+    assert told in talk(session, "predict", "file", str(three))
+    assert told not in talk(session, "predict", "file", str(folder / "one.png"))
+    shown = talk(session, "predict", "file", str(folder))
+    assert "three.png seems to show several characters beside each other" in shown
+    strokes(folder / "wide.png", 4)
+    assert "three.png and 1 other seem to show several" in talk(
+        session, "predict", "file", str(folder)
+    )
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
