@@ -6,6 +6,7 @@ Images go in as uint8 (N, 28, 28), ink 255 on paper 0; the network scales them i
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -293,6 +294,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self._should_stop():
             raise TrainingStopped
+        self._end_if_diverged(logs or {})
         # The last call of an epoch may hold fewer batches than Keras counts for it.
         self._report(len(self.finished), min(batch + 1, self._batches), logs or {})
 
@@ -305,7 +307,14 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
         self.finished.append(
             Epoch(logs["accuracy"], logs["loss"], logs["val_accuracy"], logs["val_loss"])
         )
+        self._end_if_diverged(logs)
         self._report(epoch, self._batches, logs)
+
+    def _end_if_diverged(self, logs: dict[str, float]) -> None:
+        """What follows a loss that is no finite number is none either."""
+        losses = [logs[name] for name in ("loss", "val_loss") if name in logs]
+        if not all(map(math.isfinite, losses)):
+            self.model.stop_training = True
 
     def _report(self, epoch: int, batch: int, logs: dict[str, float]) -> None:
         done = epoch + batch / self._batches

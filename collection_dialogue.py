@@ -73,6 +73,7 @@ class CollectionDialogue:
             len(self._session.data_set.classes),
             [task.name for task in plan.tasks],
         )
+        before = list(self._session.collection.entries)
         with stop_on_interrupt() as stop, make_training_view(console, shown) as view:
             try:
                 self._session.train(
@@ -86,6 +87,10 @@ class CollectionDialogue:
                 view.stopped()
                 if stopped.__cause__ is not None:  # a defect that was met before
                     raise stopped.__cause__ from None
+            except UserError:  # of some variants, which is told after what became of the others
+                if self._session.collection.entries != before:
+                    self._say_where_kept()
+                raise
         self._say_where_kept()
 
     def _say_where_kept(self) -> None:

@@ -14,7 +14,7 @@ from counting import counted
 from data_formats.problems import shown, shown_name
 from data_parser import DataSet, read_labelled_images
 from errors import DataError, UserError
-from evaluation import overlap, recognition
+from evaluation import recognition
 from evaluation.class_labels import as_writable, class_labels, shortened, written_with
 from evaluation.recognition import ConfusedPair, Score
 from model_collection import Entry, ModelCollection
@@ -86,16 +86,13 @@ def evaluate(
         UserError: the data set cannot be used.
     """
     name, images, labels = _images_to_evaluate(data_set, collection, path)
-    keys = overlap.image_keys(images)
-    seen = {
-        fingerprint: np.isin(keys, used) for fingerprint, used in collection.images_used.items()
-    }
+    met_by = collection.met_by(images)
     scores = []
     matrix = np.empty((0, 0), np.int64)
     for number, entry in enumerate(collection.entries):
         show(number, len(collection.entries))
         probabilities = read(entry, images)
-        new = ~seen[entry.data.fingerprint]
+        new = ~met_by(entry)
         scores.append(
             EntryScore(
                 number,

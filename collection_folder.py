@@ -51,7 +51,14 @@ from checked_folder import (
 )
 from errors import CollectionError
 from evaluation.recognition import Score
-from model_collection import DataOrigin, Entry, EpochScores, ModelCollection, Weights
+from model_collection import (
+    DataOrigin,
+    Entry,
+    EpochScores,
+    ModelCollection,
+    Schooling,
+    Weights,
+)
 from network_layers import Variant, WeightArray
 from process_lock import LOCK_NAME, alone_in
 
@@ -241,6 +248,8 @@ def _write_entry(
         "versions": entry.versions,
         "weights": weights,
     }
+    if entry.schooling.fingerprints:
+        about["schooling"] = dataclasses.asdict(entry.schooling)
     return json.dumps(about), weights["file"]
 
 
@@ -327,10 +336,24 @@ def _read_entry(
             *file_named(about.get("weights"), WEIGHTS_NAME),
             network_layers.weight_arrays(layers, len(collection.classes)),
         ),
+        schooling=_read_schooling(about),
     )
-    if entry.data.fingerprint not in collection.images_used:
+    if not collection.images_used.keys() >= set(entry.fingerprints):
         raise Problem("the images it was trained on are not listed")
     return entry
+
+
+def _read_schooling(about: dict[str, Any]) -> Schooling:
+    """What an entry's teachers had met; most entries, and those of earlier versions, have none."""
+    if "schooling" not in about:
+        return Schooling()
+    return read_record(about["schooling"], Schooling, _SCHOOLING_FIELDS)
+
+
+def _texts(given: Any, name: str) -> tuple[str, ...]:
+    if not isinstance(given, list):
+        raise Problem(f"{name} must be a list")
+    return tuple(a_text(each, name) for each in given)
 
 
 def _read_layers(given: Any) -> Variant:
@@ -422,6 +445,11 @@ _EPOCH_FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "loss": a_number,
     "validation_accuracy": a_share,
     "validation_loss": a_number,
+}
+_SCHOOLING_FIELDS: dict[str, Callable[[Any, str], Any]] = {
+    "fingerprints": _texts,
+    "validation_images": a_whole_number,
+    "test_images": a_whole_number,
 }
 _ORIGIN_FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "name": a_text,

@@ -5,6 +5,7 @@ Whoever trains them is a crew (`training_crew`); what is decided here is the sam
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from hyperparameters import TrainingTask
 from model_collection import (
     Entry,
     ModelCollection,
+    Schooling,
     teacher_identity,
     teacher_of,
     with_whole_teachers,
@@ -62,6 +64,9 @@ class TrainingObserver(Protocol):
 
     def variant_failed(self, number: int, reason: str) -> None:
         """Variant `number` will not be in the collection; the others go on."""
+
+    def not_kept(self, reason: str) -> None:
+        """A finished entry is in memory alone; told once, other variants go on."""
 
 
 def train(
@@ -154,6 +159,7 @@ class _Training:
         self._tasks = tasks
         self._observer = observer
         self._keep = keep
+        self._data_set = data_set
         self._keys = overlap.image_keys(_chosen_on(data_set))
         self._old_entries = len(collection.entries)
         there = [collection.find(task.identity) is not None and not retrain for task in tasks]
@@ -271,7 +277,9 @@ class _Training:
 
     def _add(self, number: int, entry: Entry) -> None:
         self._finished.add(number)
-        self._collection.add(entry, self._images_used(number, entry))
+        used = self._collection.images_used.get(entry.data.fingerprint, self._keys)
+        entry = dataclasses.replace(entry, schooling=self._schooling(number))
+        self._collection.add(entry, np.union1d(self._keys, used))
         entries = self._collection.entries
         identities = [task.identity for task in self._tasks]
         entries[self._old_entries :] = sorted(
@@ -280,12 +288,18 @@ class _Training:
         self._keep()
         self._observer.variant_finished(number, entry)
 
-    def _images_used(self, number: int, entry: Entry) -> npt.NDArray[np.uint64]:
-        """Keys of what was learnt from; of what a teacher has seen, its pupil knows, too."""
-        used = self._collection.images_used.get(entry.data.fingerprint, self._keys)
+    def _schooling(self, number: int) -> Schooling:
+        """What the teacher of a variant had met of other data than the open one."""
         teacher = teacher_of(self._tasks[number], self._collection)
-        taught = self._collection.keys_of(teacher) if teacher is not None else self._keys
-        return np.unique(np.concatenate([self._keys, used, taught]))
+        if teacher is None or set(teacher.fingerprints) == {self._data_set.fingerprint}:
+            return Schooling()
+        known = self._collection.keys_of(teacher)
+        validation, test = (
+            int(overlap.were_seen(self._data_set.subset(name)[0], known).sum())
+            for name in ("validation", "test")
+        )
+        others = set(teacher.fingerprints) - {self._data_set.fingerprint}
+        return Schooling(tuple(sorted(others)), validation, test)
 
     def _try_again(self, death: training_crew.Died) -> None:
         number = death.number

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import hyperparameters
 from data_parser import DataSet
 from errors import HyperparameterError
+from evaluation import overlap
 from evaluation.recognition import Score, score
 from hyperparameters import TrainingTask
 from network_layers import Variant
@@ -65,6 +66,21 @@ class EpochScores:
     validation_loss: float
 
 
+@dataclass(frozen=True)
+class Schooling:
+    """What an entry's teachers had met of other data than that which it was trained on itself.
+
+    Attributes:
+        fingerprints: of the data that they, and their own teachers, were trained on; none twice.
+        validation_images: how many images of the entry's validation split they had met.
+        test_images: the same of its test split.
+    """
+
+    fingerprints: tuple[str, ...] = ()
+    validation_images: int = 0
+    test_images: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
     """A variant trained under given parameters, with its scores and where they came from.
@@ -80,6 +96,7 @@ class Entry:
         data: what it was trained on.
         versions: names and versions of the libraries.
         weights: float16 or float32 arrays in the order of `network_layers.weight_arrays`.
+        schooling: what its teachers had met, where that is more than what it was trained on.
     """
 
     layers: Variant
@@ -92,6 +109,12 @@ class Entry:
     data: DataOrigin
     versions: dict[str, str]
     weights: Weights = field(repr=False)
+    schooling: Schooling = Schooling()
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the data that it has met: by which it was trained, and through its teachers."""
+        return (self.data.fingerprint, *self.schooling.fingerprints)
 
     @property
     def identity(self) -> str:
@@ -128,7 +151,7 @@ class ModelCollection:
         Args:
             entry: trained for the classes of this collection.
             images_used: uint64 keys of the images that entries trained on the same data have
-                learnt from or were chosen by, themselves or through their teachers.
+                learnt from or were chosen by.
         """
         self.images_used[entry.data.fingerprint] = images_used
         for number, old in enumerate(self.entries):
@@ -137,12 +160,30 @@ class ModelCollection:
                 break
         else:
             self.entries.append(entry)
-        used = {kept.data.fingerprint for kept in self.entries}
+        used = {name for kept in self.entries for name in kept.fingerprints}
         self.images_used = {name: keys for name, keys in self.images_used.items() if name in used}
 
     def keys_of(self, entry: Entry) -> npt.NDArray[np.uint64]:
-        """Keys, uint64 (M,), of the images that took part in training or choosing an entry."""
-        return self.images_used[entry.data.fingerprint]
+        """Keys, uint64 (M,), of the images that took part in training or choosing an entry.
+
+        Those of its teachers, and of theirs, are among them.
+        """
+        keys = [self.images_used[name] for name in entry.fingerprints]
+        return keys[0] if len(keys) == 1 else np.unique(np.concatenate(keys))
+
+    def met_by(self, images: npt.NDArray[np.uint8]) -> Callable[[Entry], npt.NDArray[np.bool_]]:
+        """Find which images took part in training or choosing entries.
+
+        Args:
+            images: uint8 (N, 28, 28).
+
+        Returns:
+            What says for an entry which of them it has met, itself or through its teachers:
+            bool (N,).
+        """
+        keys = overlap.image_keys(images)
+        met = {name: np.isin(keys, used) for name, used in self.images_used.items()}
+        return lambda entry: np.logical_or.reduce([met[name] for name in entry.fingerprints])
 
 
 class TrainingDiverged(Exception):

@@ -6,7 +6,7 @@ training or choosing, as long as there are some.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 import network_layers
 from data_parser import SPLIT_NAMES, DataSet
-from evaluation import embedding, overlap
+from evaluation import embedding
 from evaluation.intervals import Proportion, wilson
 from evaluation.recognition import ConfusedPair, Score
 from model_collection import Entry, ModelCollection
@@ -140,11 +140,10 @@ def read_entries(
         Entries, highest validation accuracy first, and what the first of them made of the images.
     """
     images, labels = data_set.subset("test")
-    keys = overlap.image_keys(images)
-    met = {name: np.isin(keys, used) for name, used in collection.images_used.items()}
+    met_by = collection.met_by(images)
     entries = collection.entries
     order = sorted(range(len(entries)), key=lambda n: entries[n].validation.rank, reverse=True)
-    to_read = _to_read(data_set, collection, order, met)
+    to_read = _to_read(data_set, collection, order, met_by)
     right: dict[int, Flags] = {}
     best_read = np.empty((0, 0), np.float32)
     for done, number in enumerate(to_read, 1):
@@ -154,9 +153,10 @@ def read_entries(
         if number == order[0]:
             best_read = probabilities
     found = [
-        _findings(number, entries[number], data_set, met, right.get(number)) for number in order
+        _findings(number, entries[number], data_set, met_by(entries[number]), right.get(number))
+        for number in order
     ]
-    best_met = met[entries[order[0]].data.fingerprint]
+    best_met = met_by(entries[order[0]])
     all_met = bool(best_met.all())
     shown = ~best_met | all_met
     rows = data_set.indices("test")[shown]
@@ -164,23 +164,25 @@ def read_entries(
 
 
 def _to_read(
-    data_set: DataSet, collection: ModelCollection, order: list[int], met: Mapping[str, Flags]
+    data_set: DataSet,
+    collection: ModelCollection,
+    order: list[int],
+    met_by: Callable[[Entry], Flags],
 ) -> list[int]:
     """Numbers of the entries that must be read: the best, and those whose scores are of no use."""
-    origins = {number: collection.entries[number].data.fingerprint for number in order}
+    entries = collection.entries
     unread = [
         number
         for number in order
-        if origins[number] != data_set.fingerprint or met[origins[number]].any()
+        if entries[number].data.fingerprint != data_set.fingerprint or met_by(entries[number]).any()
     ]
     return [order[0], *(number for number in unread[:MOST_READ] if number != order[0])]
 
 
 def _findings(
-    number: int, entry: Entry, data_set: DataSet, met: Mapping[str, Flags], right: Flags | None
+    number: int, entry: Entry, data_set: DataSet, seen: Flags, right: Flags | None
 ) -> EntryFindings:
     scored_here = entry.data.fingerprint == data_set.fingerprint
-    seen = met[entry.data.fingerprint]
     test = _proportion(entry.test)
     open_test, unmet = test if scored_here else None, None
     if right is not None:

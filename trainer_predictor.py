@@ -130,6 +130,8 @@ class TrainerPredictor:
             try:
                 self._keep()
             except CollectionError as error:  # no reason to give up the variants that follow
+                if not not_kept:
+                    observer.not_kept(str(error))
                 not_kept.append(error)
 
         def make_crew(tasks: Sequence[TrainingTask]) -> TrainingCrew:

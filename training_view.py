@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import views
 from collection_training import TrainingObserver
 from counting import counted
+from dialogue import sentence
 from hyperparameters import TrainingTask
 from model_collection import DataOrigin, Entry
 from terminal import keys_unseen
@@ -53,6 +54,7 @@ class _Announcements:
         self._console = console
         self._shown_training = shown
         self._under_way: set[int] = set()
+        self._is_kept = True  # on disk, what is finished
         self._side_by_side = False  # whether several variants have been under way at once
 
     def variant_skipped(self, number: int, entry: Entry) -> None:
@@ -87,6 +89,9 @@ class _Announcements:
             f"({counted(entry.validation.images, 'image')}), "
             f"test accuracy {entry.test.accuracy:.2%} ({counted(entry.test.images, 'image')})"
         )
+        met = views.taught_on_them(entry)
+        if met:
+            self._say(f"Its teacher {met}")
 
     def variant_interrupted(self, number: int, reason: str) -> None:
         self._under_way.discard(number)
@@ -97,10 +102,15 @@ class _Announcements:
         reason = views.reason_in_short(reason)
         self._say(f"{self._named(number)} could not be trained: {reason}")
 
+    def not_kept(self, reason: str) -> None:
+        self._is_kept = False
+        self._say(f"{sentence(reason)}; what is trained stays in memory until you Save it")
+
     def stopped(self) -> None:
         names = " and ".join(self._name(number) for number in sorted(self._under_way))
         where = f" in {names}" if names else ""
-        self._say(f"Training was ended{where}; what was finished before is kept.")
+        kept = "kept" if self._is_kept else "in memory alone: use Save"
+        self._say(f"Training was ended{where}; what was finished before is {kept}.")
 
     def _name(self, number: int) -> str:
         return self._shown_training.names[number]
@@ -110,9 +120,9 @@ class _Announcements:
         name = self._name(number)
         return name[:1].upper() + name[1:]
 
-    def _say(self, sentence: str) -> None:
+    def _say(self, text: str) -> None:
         in_pipe = not self._console.is_terminal
-        self._console.print(sentence, soft_wrap=in_pipe)  # there a line is a line, however long
+        self._console.print(text, soft_wrap=in_pipe)  # there a line is a line, however long
 
 
 class LinesView(_Announcements):

@@ -308,7 +308,8 @@ def results_notes(collection: ModelCollection, listed: Sequence[int], open_finge
     if trainings.common:
         differs = "" if trainings.alike else "; what differs stands with each"
         lines.append(f"{who} trained with {trainings.common}{differs}.")
-    return "\n".join([*lines, *_origins(collection, listed, open_fingerprint)])
+    lines += _origins(collection, listed, open_fingerprint)
+    return "\n".join([*lines, *_taught_on_them(collection, listed)])
 
 
 def _parameters(entry: Entry, collection: ModelCollection) -> int:
@@ -376,6 +377,33 @@ def _origins(
             f"The other entries: {counted(others, 'further data set')}, or splits of them."
         )
     return lines
+
+
+def _taught_on_them(collection: ModelCollection, listed: Sequence[int]) -> list[str]:
+    """A line for each entry whose teacher had met images that the entry was scored on."""
+    told = [(number, taught_on_them(collection.entries[number])) for number in sorted(listed)]
+    lines = [f"Entry {number}: its teacher {said}" for number, said in told if said]
+    more = len(lines) - ORIGINS_SHOWN
+    if more > 0:
+        others = counted(more, "further entry", "further entries")
+        lines[ORIGINS_SHOWN:] = [f"So had the teachers of {others}."]
+    return lines
+
+
+def taught_on_them(entry: Entry) -> str:
+    """What to say of a teacher that had met images that its pupil was scored on; empty for none."""
+    met = {
+        "validation": (entry.schooling.validation_images, entry.validation.images),
+        "test": (entry.schooling.test_images, entry.test.images),
+    }
+    shares = [
+        f"{count:,} of the {counted(images, f'{split} image')}"
+        for split, (count, images) in met.items()
+        if count
+    ]
+    if not shares:
+        return ""
+    return f"had met {' and '.join(shares)}: accuracy on them says nothing about new ones."
 
 
 def _entries(numbers: Sequence[int]) -> str:

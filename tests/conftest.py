@@ -120,6 +120,10 @@ class Watching(TrainingObserver):
         self.told.append(("failed", number))
         self.reasons.append(reason)
 
+    def not_kept(self, reason: str) -> None:
+        self.told.append(("not kept", 0))
+        self.reasons.append(reason)
+
 
 @pytest.fixture
 def observer() -> Watching:

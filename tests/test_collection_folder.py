@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 import collection_folder
 from collection_folder import FILE_NAME, load_collection, remove_collection, save_collection
 from errors import CollectionError
-from model_collection import Entry, ModelCollection
+from model_collection import Entry, ModelCollection, Schooling
 from network_layers import (
     Activation,
     Conv2D,
@@ -388,6 +388,14 @@ CHANGES: dict[str, Change] = {
     "images used null": top(images_used=None),
     "images used empty": top(images_used={}),
     "images used no file": lambda d: d.update(images_used=dict.fromkeys(d["images_used"], 3)),
+    "schooling null": entry(schooling=None),
+    "schooling without counts": entry(schooling={"fingerprints": []}),
+    "schooling of unknown data": entry(
+        schooling={"fingerprints": ["a" * 64], "validation_images": 0, "test_images": 0}
+    ),
+    "schooling of no list": entry(
+        schooling={"fingerprints": 3, "validation_images": 0, "test_images": 0}
+    ),
     "weights null": entry(weights=None),
     "weights missing": lambda d: d["entries"][0].pop("weights"),
     "weights name a number": weights(file=3),
@@ -410,6 +418,18 @@ CHANGES: dict[str, Change] = {
 def test_a_changed_collection_is_refused(folder: Path, name: str) -> None:
     changed(folder, CHANGES[name])
     refusal(folder)
+
+
+def test_what_teachers_had_met_comes_back(trained: ModelCollection, tmp_path: Path) -> None:
+    schooling = Schooling(("e" * 64, "f" * 64), 3, 7)
+    trained.entries[1] = dataclasses.replace(trained.entries[1], schooling=schooling)
+    for number, name in enumerate(schooling.fingerprints):
+        trained.images_used[name] = np.arange(number, 9, dtype=np.uint64)
+    save_collection(trained, tmp_path / "pupils")
+    loaded = load_collection(tmp_path / "pupils")
+    assert same(loaded, trained)
+    assert loaded.entries[1].schooling == schooling
+    assert "schooling" not in (tmp_path / "pupils" / FILE_NAME).read_text().split('"layers"')[1]
 
 
 def test_a_teacher_that_is_the_number_of_a_variant_is_refused(folder: Path) -> None:

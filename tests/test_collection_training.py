@@ -17,7 +17,7 @@ from errors import CollectionError, HyperparameterError, UserError
 from evaluation import overlap
 from hyperparameters import TrainingTask
 from in_process_crew import InProcessCrew
-from model_collection import Entry, ModelCollection, network_of, score_split
+from model_collection import Entry, ModelCollection, Schooling, network_of, score_split
 from network_layers import Conv2D, Dense, Flatten, Variant
 from training_crew import (
     Assignment,
@@ -497,6 +497,46 @@ def test_a_pupil_has_seen_what_its_teacher_learnt_from(
         for name in ("training", "validation"):
             assert overlap.were_seen(seen.subset(name)[0], keys).all()
     assert not overlap.were_seen(otherwise_divided.subset("test")[0], keys).all()
+    known = trained.keys_of(trained.entries[0])
+    schooling = trained.entries[-1].schooling
+    assert schooling.fingerprints == (data_set.fingerprint,)
+    for name, met in (
+        ("validation", schooling.validation_images),
+        ("test", schooling.test_images),
+    ):
+        assert met == overlap.were_seen(otherwise_divided.subset(name)[0], known).sum() > 0
+
+
+def test_what_a_teacher_had_met_is_no_matter_of_entries_without_one(
+    trained: ModelCollection, make_data_set: Any, tiny: Any, observer: Any
+) -> None:
+    otherwise_divided = make_data_set(seed=8)
+    first, alone = some_tasks(2)
+    tasks = [pupil_of(tiny.tasks[0].identity, first), alone]
+    training(trained, tasks, otherwise_divided, observer=observer)
+    pupil, other = trained.entries[-2:]
+    assert other.identity == alone.identity and other.schooling == Schooling()
+    test_images = otherwise_divided.subset("test")[0]
+    assert not overlap.were_seen(test_images, trained.keys_of(other)).any()
+    met_by = trained.met_by(test_images)
+    assert met_by(pupil).sum() == pupil.schooling.test_images and not met_by(other).any()
+
+
+def test_a_pupil_keeps_what_was_met_by_teachers_of_teachers_and_by_those_that_were_replaced(
+    trained: ModelCollection, make_data_set: Any, data_set: DataSet, tiny: Any, observer: Any
+) -> None:
+    otherwise_divided, third = make_data_set(seed=8), make_data_set(seed=9)
+    first = pupil_of(tiny.tasks[0].identity, some_tasks(1)[0])
+    training(trained, [first], otherwise_divided, observer=observer)
+    second = pupil_of(trained.entries[-1].identity, some_tasks(2)[1])
+    training(trained, [second], third, observer=observer)
+    pupil = trained.entries[-1]
+    training(trained, list(tiny.tasks), third, observer=observer, retrain=True)
+    assert set(pupil.fingerprints) == {
+        each.fingerprint for each in (data_set, otherwise_divided, third)
+    }
+    keys = trained.keys_of(pupil)
+    assert overlap.were_seen(data_set.subset("training")[0], keys).all()
 
 
 def test_a_teacher_is_kept_by_its_whole_identity_however_it_was_named(

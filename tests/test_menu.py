@@ -354,6 +354,24 @@ def test_entries_that_cannot_be_kept_are_not_promised(
     assert re.search("cannot be (saved|used|kept)", shown)
     assert "are kept in" not in shown and "is kept in" not in shown
     assert "Entries were not saved, and could not be kept elsewhere." in shown
+    at_once = "what is trained stays in memory until you Save it\n"
+    assert shown.count(at_once) == 1 and shown.index(at_once) < shown.index("Variant 1 (")
+
+
+def test_a_training_without_finite_losses_ends_and_the_others_are_said_to_be_kept(
+    data_set: DataSet, tmp_path: Path
+) -> None:
+    layers = ["{'type':'flatten'}", *["{'type':'dense', 'dense_layer_size':32}"] * 5]
+    (tmp_path / "v.txt").write_text(f"[[{', '.join(layers)}]]")
+    (tmp_path / "p.txt").write_text(
+        "[{'optimizer':'sgd', 'learning_rate':10, 'momentum':0.99999, 'train_batch_size':8,"
+        "  'train_epochs':5, 'activation':'linear'},"
+        " {'optimizer':'adam', 'train_batch_size':8, 'train_epochs':2}]"
+    )
+    shown = talk(TrainerPredictor(data_set), "train", "v.txt", "p.txt", "n", "exit")
+    assert "epoch 1/5" in shown and "epoch 2/5" not in shown and "epoch 2/2" in shown
+    failed = shown.index("Not in the collection: variant 0, dictionary 0, since the weights grew")
+    assert shown.index("The collection has 1 entry. Until you Save it, it is kept in") < failed
 
 
 def test_entries_that_are_only_in_memory_are_not_left_without_asking(

@@ -81,6 +81,9 @@ class Watching:
         self._tell("failed", number)
         self.reasons.append(reason)
 
+    def not_kept(self, reason: str) -> None:
+        raise AssertionError(reason)
+
     def numbers(self, word: str) -> list[int]:
         return [number for said, number in self.told if said == word]
 

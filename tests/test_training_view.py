@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cnn_model import Epoch, TrainingProgress
 from hyperparameters import TrainingTask
-from model_collection import DataOrigin, ModelCollection
+from model_collection import DataOrigin, ModelCollection, Schooling
 from network_layers import Activation, Conv2D, Dense, Flatten, Residual, SeparableConv2D
 from training_parameters import TrainingParameters
 from training_view import SHORTEST_BAR, ShownTraining, make_training_view, progress_line
@@ -97,6 +97,29 @@ def test_variants_side_by_side_are_named_in_every_line_to_the_end(
         "  variant 2, epoch 1/10, 1763 batches",
         "  variant 0, epoch 1/10, 1763 batches",
     ]
+
+
+def test_images_that_the_teacher_had_met_are_said(pipe: Pipe, trained: ModelCollection) -> None:
+    pipe.view.variant_started(0, 1, TASK)
+    schooling = Schooling(("f" * 64,), 0, 9)
+    pipe.view.variant_finished(0, dataclasses.replace(trained.entries[0], schooling=schooling))
+    assert pipe.lines()[-1] == (
+        f"Its teacher had met 9 of the {trained.entries[0].test.images} test images: accuracy on "
+        "them says nothing about new ones."
+    )
+
+
+def test_what_cannot_be_kept_is_said_at_once_and_at_the_end(
+    pipe: Pipe, trained: ModelCollection
+) -> None:
+    pipe.view.variant_started(0, 2, TASK)
+    pipe.view.not_kept("finished entries cannot be kept in /full: No space left on device")
+    assert pipe.lines()[-1] == (
+        "Finished entries cannot be kept in /full: No space left on device; what is trained stays "
+        "in memory until you Save it"
+    )
+    pipe.view.stopped()
+    assert pipe.lines()[-1].endswith("what was finished before is in memory alone: use Save.")
 
 
 def test_what_goes_wrong_is_said_of_the_variant(pipe: Pipe) -> None:

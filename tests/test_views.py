@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 
 import views
 from cnn_model import Epoch, TrainingProgress
-from model_collection import ModelCollection
+from model_collection import ModelCollection, Schooling
 from training_view import SHORTEST_BAR, progress_line
 
 
@@ -150,6 +150,19 @@ def test_a_colour_picture_holds_every_pixel_in_half_blocks() -> None:
 )
 def test_a_duration_is_written_as_on_a_clock(seconds: float, shown: str) -> None:
     assert views.duration(seconds) == shown
+
+
+def test_results_say_whose_teacher_had_met_the_images(trained: ModelCollection) -> None:
+    pupil = dataclasses.replace(trained.entries[0], schooling=Schooling(("f" * 64,), 2, 5))
+    trained.entries[:] = [trained.entries[0]] + [pupil] * 8
+    notes = views.results_notes(trained, range(9), "0" * 64)
+    validation, test = pupil.validation.images, pupil.test.images
+    assert (
+        f"Entry 1: its teacher had met 2 of the {validation} validation images and 5 of the {test} "
+        "test images: accuracy on them says nothing about new ones." in notes
+    )
+    assert "Entry 0: its teacher" not in notes
+    assert "So had the teachers of 3 further entries." in notes
 
 
 def test_numbers_in_a_picture_are_told_for_the_first_of_the_names() -> None:
