@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,12 @@ _LEAST_LETTER = 1 / 8  # longer side of a letter within a frame, as a share of t
 _LEAST_HEIGHT_IN_A_ROW = 0.5  # of a character, as a share of that of all beside each other
 _STRAIGHT = 0.12  # how far a lone stroke may stray, as a share of its length
 # A character like EMNIST's, in pixels: its least side, how far it may be off, a stroke's width.
+_TWO_GREYS = 5  # by how many deviations of each two greys differ that are ink and paper
+_FILLING = 0.3  # share of a picture that ink covers which may pass for paper
+_BROADEST = 0.35  # diameter of the largest circle in a letter, as a share of its longer side
+_MOST_PARTS = 6  # in which a letter parts the paper
+_LEAST_PIECES = 3  # of ink and paper together
+_PIECE = 0.003  # area of the smallest that counts, as a share of the picture
 _SMALLEST_SIDE = 16
 _OFF_CENTRE = 2
 _THIN = 1.5
@@ -126,12 +133,16 @@ def characters_in_a_row(picture: npt.NDArray[Any]) -> int:
 
 def _ink_within_frame(whole: _Reals) -> _Mask | None:
     """The ink (h, w) of a picture, without a frame that may be around it; None without any."""
+    ink = _ink_that_fills(whole)
+    if ink is not None:
+        return ink
     inside = without_frame(whole)
-    ink = None
     if inside is not whole:
         # What is left of a letter whose strokes were taken for a frame is next to nothing.
         ink = _ink(_from_0_to_1(inside), _LEAST_LETTER * max(whole.shape))
-    return _ink(whole) if ink is None else ink
+    if ink is None:
+        ink = _ink(whole)
+    return _ink_of_two_greys(whole) if ink is None else ink
 
 
 def cropped(picture: npt.NDArray[np.uint8]) -> _Bytes:
@@ -219,10 +230,107 @@ def _ink(picture: _Reals, least_side: float = 0) -> _Mask | None:
     strength, threshold = _without_marks(picture)
     if threshold <= 0:
         return None
+    sheet = paper_marks.sheet_on_table(strength > threshold, picture)
+    on_sheet = None if sheet is None else _ink(_from_0_to_1(_cut_to(sheet, picture)), least_side)
+    if on_sheet is not None:
+        return on_sheet
     rows, columns = _box(strength > threshold)
     if max(rows.stop - rows.start, columns.stop - columns.start) < least_side:
         return None
     return _cut_out(strength, threshold)
+
+
+def _cut_to(sheet: _Mask, picture: _Reals) -> _Reals:
+    """The part (h, w) of a picture around a sheet, which goes on where the table is."""
+    box = _box(sheet)
+    nearest = ndimage.distance_transform_edt(
+        ~sheet[box], return_distances=False, return_indices=True
+    )
+    return np.asarray(picture[box][tuple(nearest)])
+
+
+@dataclass(frozen=True, eq=False)
+class _TwoGreys:
+    """The dark and the light part of a picture that has two greys beyond doubt.
+
+    Attributes:
+        dark: bool (H, W).
+        means: the mean grey of the dark part, and of the rest.
+        pieces: in how many large pieces each of them lies.
+    """
+
+    dark: _Mask
+    means: tuple[float, float]
+    pieces: tuple[int, int]
+
+    def ink(self, picture: _Reals, is_light: bool) -> _Mask:
+        """One of the two as ink (h, w), without specks."""
+        strength = np.maximum(picture - self.means[0] if is_light else self.means[1] - picture, 0)
+        threshold = (self.means[1] - self.means[0]) / 2
+        return _cut_out(_without_specks(strength, threshold), threshold)
+
+
+def _two_greys(picture: _Reals) -> _TwoGreys | None:
+    """The two greys of a picture (Ridler and Calvard 1978), or None where it has others."""
+    level = float(picture.mean())
+    for _ in range(_FIT_ROUNDS):
+        dark = picture < level
+        if not 0 < np.count_nonzero(dark) < dark.size:
+            return None
+        means = float(picture[dark].mean()), float(picture[~dark].mean())
+        level = sum(means) / 2
+    spread = math.hypot(picture[dark].std(), picture[~dark].std())
+    if means[1] - means[0] < _TWO_GREYS * spread:
+        return None
+    return _TwoGreys(dark, means, (_large_pieces(dark), _large_pieces(~dark)))
+
+
+def _ink_that_fills(picture: _Reals) -> _Mask | None:
+    """The ink (h, w) of a letter cut out so closely that its strokes pass for a frame, or paper.
+
+    It is in one piece, covers much of the picture, and is nowhere as broad as a table or a sheet.
+    It lies within a margin, where nothing else is; or it reaches all edges, of which one shows
+    paper, too, and parts the paper.
+    """
+    greys = _two_greys(picture)
+    if greys is None:
+        return None
+    for is_light, mask in enumerate((greys.dark, ~greys.dark)):
+        own, others = greys.pieces[is_light], greys.pieces[1 - is_light]
+        if own != 1 or np.count_nonzero(mask) < _FILLING * mask.size:
+            continue
+        edges = [float(line.mean()) for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1])]
+        in_margin = not any(edges) and others == 1
+        parts_paper = 0 < min(edges) < 1 and 2 <= others <= _MOST_PARTS
+        if (in_margin or parts_paper) and _broadest(mask) < _BROADEST * max(mask.shape):
+            return greys.ink(picture, bool(is_light))
+    return None
+
+
+def _broadest(mask: _Mask) -> float:
+    """The diameter of the largest circle in a mask, within the picture."""
+    return 2 * float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())
+
+
+def _ink_of_two_greys(picture: _Reals) -> _Mask | None:
+    """The ink (h, w) of a picture that is cut to it so closely that its border tells no paper.
+
+    The greys must be two beyond doubt. One of them surrounds the other, which is the ink; or they
+    lie in three pieces or more, as those of a shadow do not, and the ink in fewer of them.
+    """
+    greys = _two_greys(picture)
+    if greys is None:
+        return None
+    inside = [paper_marks.is_inside(mask) for mask in (greys.dark, ~greys.dark)]
+    if not any(inside) and sum(greys.pieces) < _LEAST_PIECES:
+        return None
+    return greys.ink(picture, inside[1] if any(inside) else greys.pieces[0] > greys.pieces[1])
+
+
+def _large_pieces(mask: _Mask) -> int:
+    """How many pieces of a mask are larger than specks."""
+    areas = np.bincount(ndimage.label(mask, np.ones((3, 3)))[0].ravel())[1:]
+    return int(np.count_nonzero(areas >= _PIECE * mask.size))
 
 
 def _without_marks(picture: _Reals) -> tuple[_Reals, float]:

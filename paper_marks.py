@@ -20,6 +20,11 @@ _NEAR = 0.05  # how far parts of one letter may lie apart, as a share of the pic
 _MOST_EDGES = 2  # that marks touch; a letter that was cut out touches more
 _RIM = 0.1  # of a picture, as a share of its longer side
 _LEAST_LETTER = 1 / 8  # height and width, as a share of the picture's longer side
+_LEAST_SHEET_SIDE = 48  # of a picture in which a sheet lies, in pixels
+_LEAST_SHEET = 0.15  # area of a sheet, as a share of the picture
+_MOST_WRITTEN = 0.3  # area of what is written on it, as a share of the sheet
+_RECTANGULAR = 0.93  # share of the rectangle around it that a sheet fills
+_SHEET_RIM = 0.01  # what of a sheet is left out, as a share of the picture's longer side
 _RUN = 1 / 8  # of a ruled line that stays in its row of pixels, as a share of the picture's width
 _THICKEST_LINE = 0.03  # as a share of the picture's longer side
 _MOST_SLANT = 0.1  # how far a line may rise, as a share of its length
@@ -66,6 +71,39 @@ def is_darker_than_shadow(ink: Mask, picture: Reals, light: Reals) -> bool:
 def is_inside(ink: Mask) -> bool:
     """Whether there is ink (H, W), and none of it at an edge of the picture."""
     return bool(ink.any() and not ink[_edges(ink.shape)].any())
+
+
+def sheet_on_table(ink: Mask, picture: Reals) -> Mask | None:
+    """The sheet (H, W) of a picture whose table all around was taken for paper, its rim left out.
+
+    It is a light rectangle, be it askew, with little that is no ink, which then is what is written
+    on it. None where the ink (H, W) is no such thing.
+    """
+    if min(ink.shape) < _LEAST_SHEET_SIDE or np.count_nonzero(ink) < _LEAST_SHEET * ink.size:
+        return None
+    labels, _ = ndimage.label(ink)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    piece = labels == areas.argmax()
+    filled = ndimage.binary_fill_holes(piece)
+    area, written = np.count_nonzero(filled), np.count_nonzero(filled & ~piece)
+    if not _LEAST_SHEET * ink.size <= area < ink.size or not 0 < written <= _MOST_WRITTEN * area:
+        return None
+    is_light = picture[piece].mean() > picture[~filled].mean()
+    if not is_light or area < _RECTANGULAR * _least_rectangle(filled):
+        return None
+    rim = max(2, int(_SHEET_RIM * max(ink.shape)))
+    return np.asarray(ndimage.distance_transform_edt(filled) > rim)
+
+
+def _least_rectangle(piece: Mask) -> float:
+    """The area of the smallest rectangle around a piece (H, W), at any angle."""
+    edge = piece & ~ndimage.binary_erosion(piece)
+    rows, columns = np.nonzero(edge)
+    angles = np.radians(np.arange(-45, 45))[:, None]
+    across = np.ptp(np.cos(angles) * columns + np.sin(angles) * rows, axis=1) + 1
+    down = np.ptp(np.cos(angles) * rows - np.sin(angles) * columns, axis=1) + 1
+    return float((across * down).min())
 
 
 def at_edges(ink: Mask) -> Mask:

@@ -33,6 +33,14 @@ LETTERS: dict[str, list[list[tuple[float, float]]]] = {
 }
 
 
+# Rows and columns of the strokes of bold letters, 100 high and 80 wide.
+BLOCKS: dict[str, list[tuple[tuple[int, int], tuple[int, int]]]] = {
+    "E": [((0, 100), (0, 16)), ((0, 16), (0, 80)), ((42, 58), (0, 80)), ((84, 100), (0, 80))],
+    "H": [((0, 100), (0, 16)), ((0, 100), (64, 80)), ((42, 58), (0, 80))],
+    "Z": [((0, 16), (0, 80)), ((84, 100), (0, 80)), ((16, 84), (32, 48))],
+}
+
+
 def pen(
     letter: str = "H",
     width: int = 8,
@@ -298,6 +306,39 @@ def test_a_letter_cut_out_to_its_edges_is_read() -> None:
     whole = pen("L", 12)
     top, bottom, left, right = box(255 - whole)
     assert difference(prepared(whole[top : bottom + 1, left : right + 1]), prepared(whole)) < 4
+
+
+@pytest.mark.parametrize("letter", "EHZ")
+@pytest.mark.parametrize("margin", [0, 5])
+@pytest.mark.parametrize("is_light", [False, True])
+def test_a_bold_letter_with_hardly_any_paper_around_it_is_found(
+    letter: str, margin: int, is_light: bool
+) -> None:
+    block = np.full((100, 80), 255, np.uint8)
+    for rows, columns in BLOCKS[letter]:
+        block[slice(*rows), slice(*columns)] = 0
+    whole = np.pad(block, 60, constant_values=255)
+    close = np.pad(block, margin, constant_values=255)
+    if is_light:
+        whole, close = 255 - whole, 255 - close
+    assert difference(prepared(close), prepared(whole)) < 3
+    noisy = close + np.random.default_rng(1).normal(0, 4, close.shape)
+    assert difference(prepared(noisy.clip(0, 255).astype(np.uint8)), prepared(whole)) < 6
+
+
+@pytest.mark.parametrize("turned", [0, 5, 12])
+@pytest.mark.parametrize("table", [60, 150])
+def test_a_light_sheet_all_around_which_a_darker_table_is_seen_is_no_ink(
+    turned: int, table: int
+) -> None:
+    sheet = Image.fromarray(pen("H", 6)).rotate(turned, expand=True, fillcolor=0)
+    inside = np.asarray(Image.new("L", (300, 225), 255).rotate(turned, expand=True)) > 128
+    picture = np.full((inside.shape[0] + 160, inside.shape[1] + 240), table, np.float64)
+    picture[80:-80, 120:-120][inside] = np.asarray(sheet)[inside] * 0.8 + 20
+    picture += np.random.default_rng(2).normal(0, 4, picture.shape)
+    plain = np.asarray(Image.fromarray(pen("H", 6)).rotate(turned, expand=True, fillcolor=255))
+    found = prepared(picture.clip(0, 255).astype(np.uint8))
+    assert difference(found, prepared(plain)) < 6
 
 
 def test_a_bold_letter_keeps_its_holes() -> None:
