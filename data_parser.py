@@ -37,6 +37,7 @@ from data_formats.common import (
     tell_nobody,
 )
 from data_formats.nist_layout import stand_upright
+from data_formats.picture_names import printable
 from data_formats.problems import Problem, naming, one_line, quoted, shown_name
 from errors import DataError
 from image_groups import deal_groups, groups_of
@@ -219,8 +220,28 @@ class DataSet:
             return [character for character in text if not character.isspace()]
         if text in self.classes:
             return [text]
+        if any("," in name for name in self.classes) and "," in text:
+            return self._names_with_commas(text)
         parts = text.split(",") if "," in text else text.split()
         return [part.strip() for part in parts if part.strip()]
+
+    def _names_with_commas(self, text: str) -> list[str]:
+        """Take a text apart at commas, but for those of the longest names that fit."""
+        parts = [part.strip() for part in text.split(",")]
+        names = []
+        while parts:
+            count = next(
+                (n for n in range(len(parts), 1, -1) if ", ".join(parts[:n]) in self._spaced),
+                1,
+            )
+            names.append(self._spaced.get(", ".join(parts[:count]), parts[0]))
+            del parts[:count]
+        return [name for name in names if name]
+
+    @cached_property
+    def _spaced(self) -> dict[str, str]:
+        """The classes by their names with one space after each comma."""
+        return {", ".join(map(str.strip, name.split(","))): name for name in self.classes}
 
     def as_text(self, names: Iterable[str]) -> str:
         """Write names of classes as `names_in` takes them apart."""
@@ -246,6 +267,8 @@ def class_standing_for(character: str, classes: Sequence[str]) -> str | None:
     Returns:
         One of `classes`; None where there is no such class, or several.
     """
+    if character not in classes:
+        character = printable(character)  # as names of folders are kept
     if character in classes:
         return character
     alike = [name for name in classes if name.casefold() == character.casefold()]

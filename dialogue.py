@@ -68,7 +68,8 @@ class SettingsFiles:
             question = f"Path of the {kind} file [{shown_path(default)}]:"
             answer = self._asker.ask(question, paths=True)
             path = as_path(answer) if answer.strip("'\" ") else default
-        self._previous[kind] = path
+        if os.path.isfile(path):  # a slip of the pen is not offered again
+            self._previous[kind] = path
         return path
 
     def _previous_or_another(self, previous: Path) -> Path | None:

@@ -10,11 +10,15 @@ import os
 import shutil
 import sys
 import textwrap
+import unicodedata
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from errors import UserError
+
+JOINERS = "\u200c\u200d"  # between letters; not seen
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
@@ -97,8 +101,15 @@ class PersonAsker:
 
 
 def _printable(answer: str) -> str:
-    """An answer without space around it and without control characters, as a paste may have."""
-    return "".join(letter for letter in answer.strip() if letter.isprintable())
+    """An answer without space around it and without control characters, as a paste may have.
+
+    Spaces of any width, and what joins and parts letters of Persian or emoji, may be in file names.
+    """
+    return "".join(
+        letter
+        for letter in answer.strip()
+        if letter.isprintable() or letter in JOINERS or unicodedata.category(letter) == "Zs"
+    )
 
 
 def _history(file: Path) -> History:
@@ -244,6 +255,10 @@ def as_path(answer: str) -> Path:
     text = answer.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1]
+    elif text.startswith("file://"):
+        text = urllib.parse.unquote(text.removeprefix("file://"))
+    elif "\\ " in text and os.name == "posix" and not os.path.exists(text):
+        text = text.replace("\\ ", " ")  # as a terminal writes the path of a file dropped on it
     if not text or "\0" in text:
         raise UserError("no path was given; type the path of a file or folder")
     try:

@@ -345,6 +345,7 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
                     f"{counted(entry.validation.images, 'image')}",
                     f"  test        accuracy {entry.test.accuracy:.2%}, "
                     f"loss {entry.test.loss:.4f} on {counted(entry.test.images, 'image')}",
+                    f"  seed        {entry.seed}",
                     f"  identity    {entry.identity}",
                 ]
             )

@@ -30,6 +30,7 @@ from data_formats.common import (
     Content,
     Tell,
     left_out_digits,
+    note_on_digits,
     tell_nobody,
 )
 from data_formats.image_stacks import as_greys, of_any_size
@@ -230,5 +231,9 @@ def _content(arrays: _Arrays, keep_digits: bool, tell: Tell) -> Content:
         (np.cumsum(stays) - 1)[labels[kept]].astype(np.int32),
         tuple(name for name in classes if name not in gone),
         in_test[kept],
-        notes=(*arrays.notes, *notes),
+        notes=(
+            *arrays.notes,
+            *notes,
+            *((note_on_digits(int((~kept).sum())),) if not kept.all() else ()),
+        ),
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats.problems import Problem, one_line, quoted
 
 IMAGE_SIZE = 28
@@ -124,6 +125,12 @@ def left_out_digits(classes: Iterable[str], keep_digits: bool) -> frozenset[str]
     if keep_digits or len(set(classes) - DIGITS) < 2:
         return frozenset()
     return DIGITS
+
+
+def note_on_digits(count: int) -> str:
+    """A sentence on so many images, 1 or more, that were left out as `left_out_digits` said."""
+    were = counted(count, "image of the digits 0 to 9 was", "images of the digits 0 to 9 were")
+    return f"{were} left out; --keep-digits keeps them"
 
 
 def check_name(name: str) -> None:

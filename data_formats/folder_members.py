@@ -36,6 +36,7 @@ _NO_FILE = "it is a link to nowhere, a device or a pipe"
 _NOTHING_IN_IT = "the folder is empty"
 _TAR_NAMES = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _ZIP_METHODS = (0, 8, 12)  # stored, deflated, bzip2
+_SAYS_UTF_8 = 0x800  # the flag of a zip file's member
 _TAR_BLOCK = 512
 _CHUNK = 2**18
 _LONGEST_NAME = 4096
@@ -170,8 +171,7 @@ def _in_folder(folder: Path, leave_out: LeaveOut) -> Iterator[Member]:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder / inner) as scanned:
-            entries = sorted(scanned, key=lambda entry: entry.name)
+        entries = _entries_of(folder, inner)
         if not entries and inner.parts:
             leave_out("empty", str(inner), _NOTHING_IN_IT)
         for entry in entries:
@@ -185,6 +185,18 @@ def _in_folder(folder: Path, leave_out: LeaveOut) -> Iterator[Member]:
                 (links if entry.is_symlink() else folders).append(inner / entry.name)
 
 
+def _entries_of(folder: Path, inner: PurePosixPath) -> list[os.DirEntry[str]]:
+    """What lies in a folder within the data set's folder, by name."""
+    try:
+        with os.scandir(folder / inner) as scanned:
+            return sorted(scanned, key=lambda entry: entry.name)
+    except OSError as error:
+        if not inner.parts:  # it is named anyway
+            raise
+        reason = one_line(error.strerror or str(error))
+        raise Problem(f"its folder {one_line(str(inner))} cannot be read: {reason}") from error
+
+
 def _in_zip(path: Path, leave_out: LeaveOut) -> Iterator[Member]:
     import zipfile
 
@@ -196,7 +208,7 @@ def _in_zip(path: Path, leave_out: LeaveOut) -> Iterator[Member]:
         read = 0
         folders = _Folders()
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-            inner = _inside(info.filename.replace("\\", "/"))
+            inner = _inside(_zip_name(info).replace("\\", "/"))
             if info.filename.endswith("/"):  # a folder; `is_dir` fails where there is no name
                 folders.add(inner)
                 continue
@@ -209,6 +221,17 @@ def _in_zip(path: Path, leave_out: LeaveOut) -> Iterator[Member]:
             read += min(info.file_size, MOST_PICTURE_BYTES) if is_picture(inner) else 0
             _check_sum(read)
         folders.tell_empty(leave_out)
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """A member's name; some systems write UTF-8 without saying so, which zipfile takes for DOS's.
+
+    PKWARE's APPNOTE, section 4.4.4, bit 11.
+    """
+    if not info.flag_bits & _SAYS_UTF_8:
+        with contextlib.suppress(UnicodeError):
+            return info.filename.encode("cp437").decode("utf-8")
+    return info.filename
 
 
 def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

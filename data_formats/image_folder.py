@@ -18,7 +18,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from counting import counted
-from data_formats.common import DIGITS, IMAGE_SIZE, Content, Images, Tell, tell_nobody
+from data_formats.common import (
+    IMAGE_SIZE,
+    Content,
+    Images,
+    Tell,
+    left_out_digits,
+    note_on_digits,
+    tell_nobody,
+)
 from data_formats.folder_members import Member, members_of, recognises_archive
 from data_formats.image_stacks import CROPPED
 from data_formats.picture import Unreadable, eight_bits, read_grey
@@ -40,7 +48,8 @@ LEAST_WHOLE = 0.9  # share of 28x28 pictures in a set that is taken to be of tha
 LEAST_TURNED = 0.02  # share of either polarity in a set of both
 CLEAR_BORDER = 0.9  # share of a picture's border that tells the paper
 NO_CLASS = "it lies in no folder that would name its class"
-DATA_FILES = (".mat", "-ubyte", "-ubyte.gz", ".npz")  # endings of data sets of other kinds
+# Endings of data sets of other kinds, and of archives within archives.
+DATA_FILES = (".mat", "-ubyte", "-ubyte.gz", ".npz", ".zip", ".tar", ".tgz", ".tar.gz")
 
 
 class _Picture(NamedTuple):
@@ -209,8 +218,11 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
     for name in [name for name in found.tried if name not in classes]:
         found.leave_out("empty", name, "none of its pictures can be used")
     notes = (*_notes(found), how)
-    if not keep_digits and sum(name not in DIGITS for name in classes) >= 2:
-        classes = [name for name in classes if name not in DIGITS]
+    gone = left_out_digits(classes, keep_digits)
+    classes = [name for name in classes if name not in gone]
+    digits = sum(pictures[row].class_name in gone for row in rows)
+    if digits:
+        notes = (*notes, note_on_digits(digits))
     label = {name: number for number, name in enumerate(classes)}
     rows = [row for row in rows if pictures[row].class_name in label]
 

@@ -13,8 +13,8 @@ from data_formats.problems import one_line
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
-MOST_PIXELS = 50_000_000  # of one picture
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
+MOST_PIXELS = 89_000_000  # of one picture; Pillow warns from half a million more on
 
 LONGEST_START = 12  # bytes that `starts_as_picture` looks at
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.io import loadmat, savemat
 
 import data_parser
@@ -415,6 +416,28 @@ def test_a_name_with_spaces_in_it_is_taken_whole(tmp_path: Path) -> None:
     data_set = data_parser.open_data_set(tmp_path / "a.npz")
     assert data_set.names_in("abc def") == ["abc def"]
     assert data_set.names_in("abc def, Ä") == ["abc def", "Ä"]
+
+
+def test_names_with_commas_in_them_are_found_in_a_list(tmp_path: Path) -> None:
+    images = np.repeat(images_of(30)[:1], 40, axis=0)
+    classes = ["x, y", "z", "y, z, w", "plain"]
+    np.savez(tmp_path / "a.npz", x=images, y=[0, 1, 2, 3] * 10, classes=classes)
+    data_set = data_parser.open_data_set(tmp_path / "a.npz")
+    assert data_set.names_in(data_set.as_text(data_set.classes)) == list(data_set.classes)
+    assert data_set.names_in("x,y , plain, z") == ["x, y", "plain", "z"]
+    assert data_set.names_in("z, nothing") == ["z", "nothing"]
+
+
+def test_a_name_is_found_as_it_is_typed_where_it_is_kept_escaped(tmp_path: Path) -> None:
+    joined = "می\u200cخواهم"
+    for name in (joined, "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(6):
+            picture = np.zeros((28, 28), np.uint8)
+            picture[4:24, 6 + number : 10 + number] = 255
+            Image.fromarray(picture).save(tmp_path / "set" / name / f"{number}.png")
+    data_set = data_parser.open_data_set(tmp_path / "set")
+    assert data_set.class_of(joined)[0] == data_set.classes.index("می\\u200cخواهم")
 
 
 def test_text_is_taken_apart_into_characters_where_classes_are_characters(tmp_path: Path) -> None:

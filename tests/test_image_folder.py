@@ -225,6 +225,9 @@ def test_digits_are_left_out_only_where_two_other_classes_remain(
     content = read_files(tmp_path, letters(*classes), keep_digits=False)
     assert set(content.classes) == set(left)
     assert len(content.images) == len(content.names) == len(content.in_test) == 2 * len(left)
+    gone = 2 * (len(classes) - len(left))
+    told = f"{gone} images of the digits 0 to 9 were left out; --keep-digits keeps them"
+    assert (told in content.notes) == (gone > 0)
     assert set(read_files(tmp_path, letters(*classes)).classes) == set(classes)
 
 
@@ -409,6 +412,33 @@ def test_pictures_beside_folders_of_classes_have_no_class_wherever_these_lie(
     assert np.array_equal(content.images, kept.images)
     no_class = f"{top}cover.png: it lies in no folder that would name its class"
     assert no_class in content.skipped
+
+
+def test_names_in_zip_files_that_do_not_say_that_they_are_utf_8_are_read_as_such(
+    tmp_path: Path,
+) -> None:
+    plain = zipped(tmp_path / "a.zip", letters("жук", "Ä"))
+    content = plain.read_bytes()
+    flagged = zipfile.ZipFile(io.BytesIO(content)).infolist()[0].flag_bits
+    assert flagged & 0x800
+    for mark in (b"PK\x03\x04", b"PK\x01\x02"):
+        at = {b"PK\x03\x04": 6, b"PK\x01\x02": 8}[mark]
+        place = content.find(mark)
+        while place >= 0:
+            flags = content[place + at : place + at + 2]
+            cleared = (int.from_bytes(flags, "little") & ~0x800).to_bytes(2, "little")
+            content = content[: place + at] + cleared + content[place + at + 2 :]
+            place = content.find(mark, place + 4)
+    (tmp_path / "b.zip").write_bytes(content)
+    assert read(tmp_path / "b.zip", True).classes == read(plain, True).classes == ("Ä", "жук")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = folder(tmp_path / "set", letters("A", "B"))
+    (path / "B").chmod(0)
+    with pytest.raises(Problem, match="its folder B cannot be read: Permission denied"):
+        read(path, True)
 
 
 def test_a_class_may_lie_above_one_other(tmp_path: Path) -> None:
@@ -600,11 +630,11 @@ def png_claiming(width: int, height: int) -> bytes:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("side", [7_100, 10_000, 60_000])
+@pytest.mark.parametrize("side", [9_440, 10_000, 60_000])
 def test_a_picture_of_too_many_pixels_is_left_out(tmp_path: Path, side: int) -> None:
     content = read_files(tmp_path, letters("A") | {"A/bomb.png": png_claiming(side, side)})
     assert len(content.images) == 2
-    assert "more than 50,000,000" in content.skipped[0] and "178956970" not in content.skipped[0]
+    assert "more than 89,000,000" in content.skipped[0] and "178956970" not in content.skipped[0]
 
 
 def test_headers_of_a_tar_file_cannot_claim_memory(tmp_path: Path) -> None:

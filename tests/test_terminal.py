@@ -69,10 +69,17 @@ def test_yes_or_no_ends_with_the_input(capsys: pytest.CaptureFixture[str]) -> No
         ("'", Path("'")),
         ("~/x", Path.home() / "x"),
         ("~nouser/x", Path("~nouser/x")),
+        ("my\\ first\\ letter.jpg", Path("my first letter.jpg")),
+        ("file:///tmp/my%20letter.jpg", Path("/tmp/my letter.jpg")),
     ],
 )
 def test_a_path_is_taken_as_it_is_pasted(answer: str, path: Path) -> None:
     assert as_path(answer) == path
+
+
+@pytest.mark.parametrize("name", ["at\u202fPM.jpg", "a\u00a0b", "می\u200cخواهم.png", "👩\u200d🎨"])
+def test_what_is_not_seen_in_a_file_name_stays_in_an_answer(name: str) -> None:
+    assert PipeAsker(io.StringIO(f"{name}\x07\u202e\n"), io.StringIO()).ask("Path:") == name
 
 
 @pytest.mark.parametrize("answer", ["", "  ", "''", '""', "a\0b"])
