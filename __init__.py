@@ -130,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument(
         "--cluster",
+        type=_cluster,
         metavar="HOST:PORT",
         help="train networks and generators on the Ray cluster whose head node is there; "
         "see docs/cluster.md",
@@ -156,6 +157,16 @@ def _shares(text: str) -> dict[str, int]:
             "validation, test and generators, such as 64:16:10:10"
         )
     return dict(zip(SPLITS, numbers, strict=True))
+
+
+def _cluster(text: str) -> str:
+    import cluster_address
+
+    try:
+        cluster_address.host_and_port(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _workers(text: str) -> int:

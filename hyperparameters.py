@@ -227,12 +227,23 @@ def _dictionaries(path: Path) -> tuple[list[_Dictionary], list[str]]:
         values: Mapping[str, Any] = {}
         if literal is not WRONG:
             values, found = _checked_values(literal)
-            problems += [f"{place}: {problem}" for problem in found]
+            problems += [f"line {_line_of(problem, node)}{in_list}: {problem}" for problem in found]
         keys = frozenset(literal) if isinstance(literal, dict) else None
         dictionaries.append(_Dictionary(place, keys, values))
     if not nodes:
         problems.append(f"line {expression.lineno}: there is no dictionary in the list")
     return dictionaries, problems
+
+
+def _line_of(problem: str, node: ast.expr) -> int:
+    """The line of the key that a problem names first, or that where its dictionary begins."""
+    keys = node.keys if isinstance(node, ast.Dict) else []
+    named = [
+        (problem.index(repr(key.value)), key.lineno)
+        for key in keys
+        if isinstance(key, ast.Constant) and repr(key.value) in problem
+    ]
+    return min(named)[1] if named else node.lineno
 
 
 def _checked_values(literal: Any) -> tuple[Mapping[str, Any], list[str]]:

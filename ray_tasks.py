@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import pickle
-import re
 import shutil
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from cluster_address import host_and_port
 from errors import UserError
 from training_crew import Died, Failed, Refused, Started, Stopped, failed
 
@@ -31,7 +31,6 @@ Reference: TypeAlias = Any  # to an object that Ray keeps or will have; no check
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("data_formats", "evaluation", "gan")
-ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 CONNECT = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
 LONGEST_CONNECT = 3.0  # seconds
 LONGEST_CHECK = 20.0  # seconds, some of which Python takes to import Ray
@@ -394,12 +393,10 @@ def _check_that_it_answers(address: str) -> None:
     Raises:
         UserError: there is none.
     """
-    match = ADDRESS.fullmatch(address)
-    if match is None or not 0 < int(match["port"]) < 2**16:
-        raise UserError(
-            f"{address!r} is no address of a Ray cluster; give HOST:PORT of its head node, as "
-            "'ray start --head --port=6379' says it, such as 192.0.2.1:6379"
-        )
+    try:
+        host_and_port(address)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     reason = _why_silent(address)
     if reason is not None:
         raise UserError(

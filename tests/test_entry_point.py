@@ -181,6 +181,9 @@ def test_bad_data_sets_get_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         ["--workers", "1000", "a"],
         ["--workers", "two", "a"],
         ["--workers", "", "a"],
+        ["--cluster", "localhost", "a"],
+        ["--cluster", "localhost:99999", "a"],
+        ["--cluster", "", "a"],
         ["--x"],
     ],
 )

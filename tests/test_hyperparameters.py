@@ -78,6 +78,23 @@ def refused_training(folder: Path, text: str | bytes) -> str:
     return str(caught.value)
 
 
+def test_a_problem_in_a_dictionary_of_several_lines_is_named_with_its_own_line(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "[\n {'optimizer':'sgd',\n  'learning_rate':0.1, 'weight_decy':0.1,\n"
+        "  'train_batch_size':8,\n  'train_epochs':'two'},\n"
+        " {'optimizer':'sgd',\n  'train_batch_size':8},\n]"
+    )
+    lines = refused_training(tmp_path, text).splitlines()[1:]
+    places = [(line.split(":")[0].strip(), line.split("'")[1]) for line in lines]
+    assert places == [
+        ("line 3, dictionary 0", "weight_decy"),
+        ("line 5, dictionary 0", "train_epochs"),
+        ("line 6, dictionary 1", "train_epochs"),
+    ]
+
+
 # ------------------------------------------------------------------------- the shipped files
 
 SHIPPED: list[tuple[list[tuple[int, float]], list[tuple[int, float]]]] = [

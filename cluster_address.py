@@ -1,0 +1,28 @@
+"""The address of a Ray cluster's head node, as it is typed."""
+
+from __future__ import annotations
+
+import re
+
+_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Take an address apart.
+
+    Args:
+        text: HOST:PORT; an IPv6 host stands in brackets.
+
+    Returns:
+        The host, as it is written, and the port, from 1 to 65,535.
+
+    Raises:
+        ValueError: it is no such address; the message says what would be one.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) < 2**16:
+        raise ValueError(
+            f"{text[:60]!r} is no address of a Ray cluster; give HOST:PORT of its head node, as "
+            "'ray start --head --port=6379' says it, such as 192.0.2.1:6379"
+        )
+    return match["host"], int(match["port"])
