@@ -13,7 +13,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -40,7 +40,7 @@ from data_formats.nist_layout import stand_upright
 from data_formats.picture_names import printable
 from data_formats.problems import Problem, naming, one_line, quoted, shown_name
 from errors import DataError
-from image_groups import deal_groups, groups_of
+from image_groups import deal_groups, groups_of, note_on_groups
 
 __all__ = [
     "IMAGE_SIZE",
@@ -341,6 +341,8 @@ def open_data_set(
             split_by, seed = content.division.split_by, content.division.seed
         else:
             groups = None if group is None else groups_of(content.names, group)
+            if groups is not None:
+                content = replace(content, notes=(*content.notes, note_on_groups(groups)))
             splits = _split(
                 content.labels, content.in_test, classes, seed, file_split, shares, groups
             )

@@ -149,6 +149,7 @@ class DenoiseDialogue:
             *denoise_view.unfinished(denoisers, steps),
         ):
             say(remark)
+        restored = None
         if example is not None:
             restored = self._session.restore(denoisers, noises[0], example)
             say(denoise_view.restored_image(restored, console.width))
@@ -157,4 +158,4 @@ class DenoiseDialogue:
             if restored.label is None and best is None:
                 for remark in denoise_view.untold(denoisers):
                     say(remark)
-        say(f"Pictures: {shown_path(denoise_view.write_sheets(found, Path()))}")
+        say(f"Pictures: {shown_path(denoise_view.write_sheets(found, restored, Path()))}")

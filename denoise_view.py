@@ -231,11 +231,12 @@ def restored_image(restored: RestoredImage, width: int) -> str:
     return "\n".join(lines)
 
 
-def write_sheets(found: DenoisingFindings, folder: Path) -> Path:
+def write_sheets(found: DenoisingFindings, restored: RestoredImage | None, folder: Path) -> Path:
     """Write clean, noisy and restored images below each other as PNG, a file for each noise.
 
     Args:
         found: the findings.
+        restored: one image that gets a file of its own, `restored.png`; None for none.
         folder: in which a new folder is made; nothing that was there is written over.
 
     Returns:
@@ -260,6 +261,13 @@ def write_sheets(found: DenoisingFindings, folder: Path) -> Path:
                 ["clean", *(finding.restorer or "noisy" for finding in findings)],
                 f"{name}: noisy and restored test images",
                 path / f"{name.replace(' ', '-')}.png",
+            )
+        if restored is not None:
+            plot_image_sheet(
+                [seen.image[np.newaxis] for seen in restored.seen],
+                [seen.name for seen in restored.seen],
+                f"{restored.noise.name}: before and after",
+                path / "restored.png",
             )
     except BaseException as error:  # Ctrl-C, too: half of the pictures would pass for all
         shutil.rmtree(path, ignore_errors=True)

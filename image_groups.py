@@ -48,6 +48,18 @@ def groups_of(names: Sequence[str], pattern: str) -> Indices:
     return np.unique(np.array(found, dtype=str), return_inverse=True)[1].astype(np.int64)
 
 
+def note_on_groups(groups: Indices) -> str:
+    """A sentence on how many groups there are, and how large they are.
+
+    Args:
+        groups: int64 (N,), the group of each image, one image or more.
+    """
+    sizes = np.unique(groups, return_counts=True)[1]
+    least, most = int(sizes.min()), int(sizes.max())
+    large = f"{least:,} to {most:,} images" if least < most else f"{counted(most, 'image')}"
+    return f"--group: the images make {counted(len(sizes), 'group')} of {large}"
+
+
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)

@@ -217,7 +217,7 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
         return None
     for name in [name for name in found.tried if name not in classes]:
         found.leave_out("empty", name, "none of its pictures can be used")
-    notes = (*_notes(found), how)
+    notes = (*_notes(found), how, *_note_on_folders_above([pictures[row] for row in rows]))
     gone = left_out_digits(classes, keep_digits)
     classes = [name for name in classes if name not in gone]
     digits = sum(pictures[row].class_name in gone for row in rows)
@@ -240,6 +240,19 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
         names=_names([pictures[row] for row in rows]),
         notes=notes,
         skipped=tuple(found.skipped),
+    )
+
+
+def _note_on_folders_above(pictures: Sequence[_Picture]) -> tuple[str, ...]:
+    """What to know where classes of one name lie in several folders."""
+    above = {picture.class_name: picture.folders for picture in pictures}
+    if all(above[picture.class_name] == picture.folders for picture in pictures):
+        return ()
+    folders = sorted({"/".join(picture.folders) for picture in pictures} - {""})
+    shown = one_line(folders[0])
+    return (
+        f"classes of the same name in different folders are one class: the "
+        f"{counted(len(folders), 'folder')} above them, such as {shown}, tell none apart",
     )
 
 

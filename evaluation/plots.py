@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evaluation.class_labels import cells
+
 LETTERS_SIDE_BY_SIDE = 2  # of a name below a column
+LABEL_CELL = 0.085  # inches: what `class_labels.cells` counts, at 9 points
 DARK_SHARE = 0.6  # on which black is hard to read
 MOST_TICKS = 6  # of single quantities that are marked on an axis
 
@@ -73,7 +76,8 @@ def plot_image_sheet(
         raise ValueError(f"{len(rows)} rows have {len(labels)} labels")
     sheet = _tiled(rows)
     height, width = (pixels / 60 for pixels in sheet.shape)  # 60 pixels an inch
-    figure = _figure(max(3.0, width + 1.0), max(1.5, height + 0.5))
+    room = max(1.0, LABEL_CELL * max(map(cells, labels)) + 0.3)
+    figure = _figure(max(3.0, width + room), max(1.5, height + 0.5))
     axes = figure.add_subplot()
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
     row_height = len(sheet) / len(rows)

@@ -102,7 +102,7 @@ def test_denoisers_are_trained_kept_judged_and_shown(
     assert "'conditional' is told the character by entry" in shown
     assert re.search(r"^gaussian 0.6: \d \w+ against \d \w+: MSE -", shown, re.MULTILINE)
     assert len(re.findall(r"read as [ABC] ", shown)) == 4
-    for name in ("gaussian-0.6.png", "lines-2.png"):
+    for name in ("gaussian-0.6.png", "lines-2.png", "restored.png"):
         with Image.open(tmp_path / "denoised" / name) as picture:
             assert picture.width > picture.height / 2
     assert "defect" not in shown

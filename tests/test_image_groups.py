@@ -11,6 +11,7 @@ from PIL import Image
 
 import data_parser
 import image_groups
+from data_formats import image_folder
 from data_formats.problems import Problem
 from errors import DataError
 
@@ -37,6 +38,12 @@ def test_a_folder_above_the_classes_can_name_the_hand(tmp_path: Path) -> None:
     data_set = data_parser.open_data_set(tmp_path / "set", group=r"^(\w+)/")
     assert data_set.split_by == "group"
     assert sorted(data_set.counts().values()) == [6, 6, 6, 12]  # six images a hand
+    assert "--group: the images make 5 groups of 6 images" in data_set.notes
+    assert any("the 5 folders above them, such as anna, tell none" in n for n in data_set.notes)
+    alone = data_parser.open_data_set(tmp_path / "set", group=".*")
+    assert "--group: the images make 30 groups of 1 image" in alone.notes
+    one_hand = image_folder.read(tmp_path / "set" / "anna", True)
+    assert not any("folders above" in note for note in one_hand.notes)
 
 
 @pytest.mark.parametrize(
