@@ -151,11 +151,11 @@ class CollectionDialogue:
         Raises:
             UserError: there is no entry, the query is wrong, or curves cannot be written.
         """
-        collection = self._session.collection
-        selection = select(collection, query)  # a wrong query is refused before any question
         with_layers = ask_yes_or_no(self._asker, "Show layers?")
+        collection = self._session.collection
         if not collection.entries:
             raise UserError("there is no trained network yet: use Train, or Load a folder, first")
+        selection = select(collection, query)
         listed = selection.numbers
         if not listed:
             say(f"None of the entries, {len(collection.entries):,}, fits {quoted(query)}.")

@@ -12,8 +12,9 @@ from counting import counted
 from data_formats.problems import one_line
 from denoising.noise import parse_noises
 from denoising.settings import DenoiserSettings, read_denoiser_settings
-from dialogue import SettingsFiles, sentence, stop_on_interrupt, with_status
+from dialogue import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
+from sentences import sentence
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the dialogues of several commands have in common: files, waiting, Ctrl-C, sentences."""
+"""What the dialogues of several commands have in common: files, waiting, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,10 +30,6 @@ DEFAULT_SETTINGS = {
     "GAN settings": ROOT / "gan_hyperparameters.txt",
     "denoiser": ROOT / "denoiser_hyperparameters.txt",
 }
-# Messages that begin with one of these words, and not with a path, begin with a capital.
-FIRST_WORDS = frozenset(
-    ("a", "ask", "finished", "no", "not", "several", "stopped", "that", "the", "there", "this")
-)
 
 Result = TypeVar("Result")
 
@@ -129,12 +125,3 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def sentence(message: str) -> str:
-    """A message, each line of which has a capital where it begins with a word and not a path."""
-    return "\n".join(_with_capital(line) for line in message.split("\n"))
-
-
-def _with_capital(line: str) -> str:
-    return line[0].upper() + line[1:] if line.split(" ", 1)[0] in FIRST_WORDS else line

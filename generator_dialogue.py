@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import views
 from counting import counted
-from dialogue import SettingsFiles, sentence, stop_on_interrupt
+from dialogue import SettingsFiles, stop_on_interrupt
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS, read_gan_settings
 from gan_view import make_gan_view, make_gans_view
 from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
 from image_generator import GENERATORS, TRAINED_GENERATORS
+from sentences import sentence
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
 from trained_generators import named, write_training_pictures
 from unused_path import unused_path

@@ -20,12 +20,13 @@ from counting import counted
 from data_formats.problems import shown
 from data_parser import SPLIT_SHARES, WANTED, open_data_set
 from denoise_dialogue import DenoiseDialogue
-from dialogue import SettingsFiles, sentence, wait_for_keras
+from dialogue import SettingsFiles, wait_for_keras
 from errors import DataError, UserError
 from generator_dialogue import GeneratorDialogue
 from keras_preload import KerasPreload
 from opening_view import show_reading
 from predict_dialogue import PredictDialogue
+from sentences import sentence
 from terminal import (
     Asker,
     InputEnded,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import views
 from collection_training import TrainingObserver
 from counting import counted
-from dialogue import sentence
 from hyperparameters import TrainingTask
 from model_collection import DataOrigin, Entry
+from sentences import sentence
 from terminal import keys_unseen
 from training_words import training_summary
 

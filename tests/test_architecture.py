@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = (
     {
         "counting",
+        "cluster_address",
         "errors",
+        "sentences",
         "text_table",
         "unused_path",
         "picture_frame",
