@@ -127,6 +127,7 @@ def run(
     menu = Menu(session, make_asker(state_folder() / "history"))
     menu.greet(data_set, model_folder)
     menu.loop()
+    session.autosave.end()
     return 0
 
 

@@ -43,6 +43,10 @@ def session(data_set: DataSet, saved_collection: Path, root: Path) -> TrainerPre
     return made
 
 
+def folders_in(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir()]
+
+
 def trained_session(data_set: DataSet, root: Path, tiny: Any, observer: Any) -> TrainerPredictor:
     made = TrainerPredictor(data_set, autosave_root=root)
     made.train(tiny.variants_file, tiny.parameters_file, retrain=False, observer=observer)
@@ -527,11 +531,11 @@ def test_finished_entries_are_kept_until_they_are_saved(
 ) -> None:
     made = trained_session(data_set, root, tiny, observer)
     assert made.has_unsaved_entries
-    (kept,) = root.iterdir()
+    (kept,) = folders_in(root)
     assert len(load_collection(kept).entries) == 2
     assert made.autosave.unsaved() == ()
     later = TrainerPredictor(data_set, autosave_root=root)
-    assert later.autosave.unsaved() == (kept,)
+    assert later.autosave.unsaved() == (), "its session is alive"
     made.save(tmp_path / "model")
     assert not made.has_unsaved_entries
     assert list(root.iterdir()) == [] and later.autosave.unsaved() == ()
@@ -550,7 +554,7 @@ def test_each_entry_is_on_disk_before_the_next_begins(
             observer=observer,
             should_stop=lambda: ("started", 1) in observer.told,
         )
-    (kept,) = root.iterdir()
+    (kept,) = folders_in(root)
     (entry,) = load_collection(kept).entries
     assert entry.identity == made.collection.entries[0].identity
 
@@ -625,12 +629,27 @@ def test_what_another_session_left_can_be_loaded_and_saved(
     session: TrainerPredictor, data_set: DataSet, root: Path, tmp_path: Path
 ) -> None:
     kept = keep_something(session)
+    session.autosave.end()
     later = TrainerPredictor(data_set, autosave_root=root)
+    assert later.autosave.unsaved() == (kept,)
     later.load(kept)
     assert later.has_unsaved_entries and later.autosave.unsaved() == ()
     later.save(tmp_path / "model")
     assert not kept.exists() and not later.has_unsaved_entries
     assert len(load_collection(tmp_path / "model").entries) == 2
+
+
+def test_what_a_session_that_is_alive_has_kept_is_loaded_and_stays_its_own(
+    session: TrainerPredictor, data_set: DataSet, root: Path, tmp_path: Path
+) -> None:
+    kept = keep_something(session)
+    other = TrainerPredictor(data_set, autosave_root=root)
+    other.load(kept)
+    assert len(other.collection.entries) == 2 and other.autosave.folder is None
+    other.save(tmp_path / "model")
+    assert len(load_collection(kept).entries) == 2, "the first session goes on with it"
+    session._keep()
+    assert session.autosave.folder == kept
 
 
 def test_another_collection_that_is_loaded_leaves_what_was_kept(
@@ -669,6 +688,7 @@ def test_the_autosave_root_may_be_reached_through_a_link(
     kept = keep_something(session)
     link = root.with_name("link")
     link.symlink_to(root)
+    session.autosave.end()
     later = TrainerPredictor(data_set, autosave_root=link)
     assert [path.name for path in later.autosave.unsaved()] == [kept.name]
     later.load(link / kept.name)
