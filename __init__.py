@@ -52,8 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(f"The package {error.name!r} is not installed; see README.md.")
     except OSError as error:
         return _failed(f"The program cannot go on: {error.strerror or error}")
+    except ImportError as error:
+        return _failed(f"A package cannot be loaded: {error}; see README.md.")
     except Exception as error:
-        return _failed(menu.log_defect(error))
+        from user_state import log_defect
+
+        return _failed(log_defect(error))
 
 
 def _prepare_streams() -> None:

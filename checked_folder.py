@@ -26,7 +26,7 @@ from errors import CollectionError
 WEIGHTS_ROW_NAME = re.compile(r"[0-9a-f]{16}\.weights\.npy")
 FILE_NAME = "collection.json"
 SCHEMA_VERSION = 1
-MAXIMUM_JSON_BYTES = 64_000_000
+MAXIMUM_JSON_BYTES = 256_000_000
 TEMPORARY_SUFFIX = ".part"
 Value = TypeVar("Value")
 

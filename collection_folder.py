@@ -29,6 +29,7 @@ import network_layers
 import training_parameters
 from checked_folder import (
     FILE_NAME,
+    MAXIMUM_JSON_BYTES,
     SCHEMA_VERSION,
     TEMPORARY_SUFFIX,
     Problem,
@@ -133,7 +134,13 @@ def _save(collection: ModelCollection, folder: Path, written: WrittenEntries) ->
             for fingerprint, keys in collection.images_used.items()
         }
         text = _document(collection, images_used, [written[one][0] for one in collection.entries])
-        write_atomically(folder / FILE_NAME, text.encode())
+        document = text.encode()
+        if len(document) > MAXIMUM_JSON_BYTES:
+            raise CollectionError(
+                f"the collection cannot be saved in {folder}: its scores by epoch take "
+                f"{len(document):,} bytes, more than the {MAXIMUM_JSON_BYTES:,} that are read again"
+            )
+        write_atomically(folder / FILE_NAME, document)
     current = {written[entry][1] for entry in collection.entries}
     current |= {images["file"] for images in images_used.values()}
     for name in replaced - current:

@@ -246,9 +246,19 @@ class GeneratorDialogue:
             f"{'Trained' if finished else 'Ended after'} {counted(trained.steps, 'step')} in "
             f"{views.duration(trained.seconds)}; {kept}"
         )
-        pictures = write_training_pictures(trained, generator, plan.characters, Path.cwd())
-        say(_pictures_written(trained, pictures))
+        self._write_pictures(trained, generator, plan.characters)
         return finished
+
+    def _write_pictures(
+        self, trained: TrainedGan, generator: str, characters: tuple[str, ...]
+    ) -> None:
+        """Write what it drew while it was trained; no reason to give up others if it cannot."""
+        try:
+            pictures = write_training_pictures(trained, generator, characters, Path.cwd())
+        except UserError as error:
+            say(sentence(str(error)))
+            return
+        say(_pictures_written(trained, pictures))
 
     def generate(self) -> None:
         """`Generate`: write a sheet, a line of text, or a data set of drawn characters.

@@ -52,6 +52,7 @@ from network_folder import (
 from process_lock import give_up_in_time
 
 FORMAT = FolderFormat("handwriting generator collection", "generators", "the generator")
+LONGEST_KEY = 120  # characters
 MAXIMUM_GENERATORS = MAXIMUM_CHARACTERS = 70_000
 
 
@@ -108,8 +109,11 @@ def code_point(character: str) -> str:
 
 
 def key_of(characters: tuple[str, ...]) -> str:
-    """How a generator is keyed: 'U+0041' for that of 'A', '47-0123456789abcdef' for many."""
-    if len(characters) == 1:
+    """How a generator is keyed: 'U+0041' for that of 'A', '47-0123456789abcdef' for many.
+
+    Long names are keyed as many characters are: keys are parts of file names.
+    """
+    if len(characters) == 1 and len(code_point(characters[0])) <= LONGEST_KEY:
         return code_point(characters[0])
     digest = hashlib.sha256(" ".join(map(code_point, characters)).encode()).hexdigest()
     return f"{len(characters)}-{digest[:16]}"

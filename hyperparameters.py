@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class TrainingTask:
     tensorboard: Path | None = None
     name: str = field(default="", compare=False)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What makes two trainings the same; see the function `identity`."""
         return identity(self.layers, self.parameters)

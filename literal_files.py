@@ -140,10 +140,12 @@ def _source(node: ast.expr) -> str:
 
 
 def _repeated_key(node: ast.Dict) -> str | None:
-    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
-    for number, key in enumerate(keys):
-        if key in keys[:number]:
-            return f"the key {quote(key)} is there twice"
+    seen = set()
+    for key in node.keys:
+        if isinstance(key, ast.Constant):
+            if key.value in seen:
+                return f"the key {quote(key.value)} is there twice"
+            seen.add(key.value)
     return None
 
 

@@ -12,6 +12,7 @@ import importlib.metadata
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,7 +117,7 @@ class Entry:
         """Of the data that it has met: by which it was trained, and through its teachers."""
         return (self.data.fingerprint, *self.schooling.fingerprints)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What makes two entries the same: layers, and parameters that change the result."""
         return hyperparameters.identity(self.layers, self.training_parameters)

@@ -52,7 +52,7 @@ class SessionGenerators:
         self._data_set = data_set
         self._trained = trained
         self._random = random
-        self._drawers: dict[tuple[str, str], ImageGenerator] = {}
+        self._drawers: dict[tuple[str, tuple[str, ...]], ImageGenerator] = {}
 
     def forget(self) -> None:
         """Begin anew, as for another collection."""
@@ -265,7 +265,7 @@ class SessionGenerators:
     def _drawer(self, name: str, collection: ModelCollection) -> ImageGenerator:
         """The generator of that name; the best entry has not met its images where that can be."""
         reader: Entry | None = collection.best()
-        key = (name, reader.data.fingerprint if reader else "")
+        key = (name, reader.fingerprints if reader else ())
         if key not in self._drawers:
             trained = {name: self._trained.of(name)} if name != "basic" else {}
             self._drawers[key] = make_generator(

@@ -119,7 +119,7 @@ def train(
 
     from evaluation.judge import CLASSES, build_network
 
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed % 2**32)
     network = build_network()
     classifier = keras.Model(network.inputs, network.outputs[1])
     steps = IMAGES_A_CLASS * len(CLASSES) // BATCH

@@ -52,7 +52,7 @@ class Distillation:
         teacher: the other entry: number of a variant that comes before in the same file, or the
             first 4 to 16 hexadecimal digits of an entry's identity.
         weight: share of the loss that comes from the teacher, above 0, at most 1.
-        temperature: both probabilities are softened by it, 1 to 20.
+        temperature: both probabilities are softened by it, above 0.1, at most 20.
     """
 
     teacher: int | str

@@ -76,7 +76,7 @@ def train_generator(
     Raises:
         GanDiverged: the weights are no numbers any more.
     """
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed % 2**32)
     generator, discriminator = build_generator(settings), build_discriminator(settings)
     if kind == "keras":
         model = keras_gan(generator, discriminator, settings, seed)
@@ -133,7 +133,7 @@ def train_conditional_generator(
         GanDiverged: the weights are no numbers any more.
         CheckpointError: the checkpoint is damaged, or of another training.
     """
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed % 2**32)
     started = time.perf_counter()
     classes = int(labels.max()) + 1
     seen = None

@@ -420,6 +420,18 @@ def test_a_changed_collection_is_refused(folder: Path, name: str) -> None:
     refusal(folder)
 
 
+def test_what_could_not_be_read_again_is_not_written(
+    trained: ModelCollection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(collection_folder, "MAXIMUM_JSON_BYTES", 1_000)
+    with pytest.raises(CollectionError, match="more than the 1,000 that are read again"):
+        save_collection(trained, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name in before} == (
+        before
+    )
+
+
 def test_what_teachers_had_met_comes_back(trained: ModelCollection, tmp_path: Path) -> None:
     schooling = Schooling(("e" * 64, "f" * 64), 3, 7)
     trained.entries[1] = dataclasses.replace(trained.entries[1], schooling=schooling)

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import re
 import shutil
 import stat
 import time
@@ -1014,3 +1015,9 @@ def test_a_generator_that_does_not_know_every_class_draws_none() -> None:
 
 def test_only_classes_of_the_data_set_are_drawn() -> None:
     assert drawing("BD", "ABCD") == {"B": "ABCD", "D": "ABCD"}
+
+
+def test_a_long_name_has_a_short_key_of_its_own() -> None:
+    first, second = key_of(("x" * 200,)), key_of(("x" * 201,))
+    assert re.fullmatch("1-[0-9a-f]{16}", first) and first != second
+    assert key_of(("A",)) == "U+0041"
