@@ -20,6 +20,7 @@ from evaluation.recognition import ConfusedPair, Score
 from model_collection import Entry, ModelCollection
 from unused_path import unused_path
 
+MOST_DRAWN = 150  # classes of a confusion matrix: more would take gigabytes, and be read by nobody
 TITLE_CELLS = 46  # of a line above a confusion matrix of few classes
 
 Images: TypeAlias = npt.NDArray[np.uint8]
@@ -159,11 +160,25 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
         f"Entry {evaluation.best}: accuracy {score.accuracy:.2%} of "
         f"{counted(score.images, 'image')}\n{shortened(name, TITLE_CELLS)}"
     )
+    drawn = _most_confused(evaluation.confusion)
+    if len(drawn) < len(evaluation.classes):
+        title += f"\nthe {len(drawn)} of {len(evaluation.classes):,} characters most confused"
     try:
         with written_with(tuple(dict.fromkeys((*labels.families, *families)))):
-            plot_confusion_matrix(evaluation.confusion, labels.texts, title, path)
+            plot_confusion_matrix(
+                evaluation.confusion[np.ix_(drawn, drawn)],
+                [labels.texts[index] for index in drawn],
+                title,
+                path,
+            )
     except OSError as error:
         raise UserError(
             f"the confusion matrix cannot be written to {path}: {error.strerror or error}"
         ) from error
     return path
+
+
+def _most_confused(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """Rows of the classes with most errors, in their order; of few classes all."""
+    errors = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diag(confusion)
+    return np.sort(np.argsort(-errors, kind="stable")[:MOST_DRAWN])

@@ -62,6 +62,9 @@ class TrainingObserver(Protocol):
     def variant_interrupted(self, number: int, reason: str) -> None:
         """The training of variant `number` is gone, and will be tried once more."""
 
+    def variant_moved(self, number: int) -> None:
+        """The machine that trained variant `number` is lost; another one begins anew."""
+
     def variant_failed(self, number: int, reason: str) -> None:
         """Variant `number` will not be in the collection; the others go on."""
 
@@ -257,6 +260,9 @@ class _Training:
                 return
             case training_crew.Progressed(progress=progress):
                 self._observer.progressed(number, progress)
+                return
+            case training_crew.Moved():
+                self._observer.variant_moved(number)
                 return
         self.running.remove(number)
         match event:

@@ -10,7 +10,7 @@ import views
 from counting import counted
 from dialogue import SettingsFiles, stop_on_interrupt
 from errors import UserError
-from gan.settings import CHARACTER_KINDS, KINDS, read_gan_settings
+from gan.settings import CHARACTER_KINDS, KINDS, read_gan_settings, same_training
 from gan_view import make_gan_view, make_gans_view
 from generated_files import check_number, check_suffix, write_data_set, write_line, write_sheet
 from image_generator import GENERATORS, TRAINED_GENERATORS
@@ -154,8 +154,9 @@ class GeneratorDialogue:
         settings = read_gan_settings(settings_file).get(generator)
         known = self._session.trained_generators.of(generator)
         others = sum(
-            known[character].settings != settings
-            or (settings is not None and known[character].steps < settings.steps)
+            settings is None
+            or not same_training(known[character].settings, settings)
+            or known[character].steps < settings.steps
             for character in set(characters)
         )
         how = f", {others} of them by other settings or in fewer steps" if others else ""

@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 
 from cluster_address import host_and_port
 from errors import UserError
-from training_crew import Died, Failed, Refused, Started, Stopped, failed
+from training_crew import Died, Failed, Moved, Refused, Started, Stopped, failed
 
 Reference: TypeAlias = Any  # to an object that Ray keeps or will have; no checker knows it
 
@@ -69,7 +69,7 @@ class Returned:
 
 # What ends a task; every task that was sent ends with exactly one of them.
 End = Returned | Refused | Failed | Died | Stopped
-TaskEvent = Started | Reported | End
+TaskEvent = Started | Reported | Moved | End
 
 
 class Board:
@@ -337,6 +337,9 @@ class RayTasks:
             lost = submission.lost_nodes
             if not self._stopping and lost < self._most_lost_nodes:
                 self._send(submission)
+                if submission.started:
+                    submission.started = False
+                    tell(Moved(number))
                 return
             nodes = f"{lost} nodes of the cluster" if lost > 1 else "a node of the cluster"
             end = Died(number, f"lost {nodes}", by_memory=False)

@@ -118,9 +118,16 @@ class Stopped:
     number: int
 
 
+@dataclass(frozen=True)
+class Moved:
+    """The machine that trained a variant is lost, and another one begins its training anew."""
+
+    number: int
+
+
 # What ends a training; every assignment ends with exactly one of them.
 Outcome = Finished | Diverged | Refused | Failed | Died | Stopped
-Event = Started | Progressed | Outcome
+Event = Started | Progressed | Moved | Outcome
 
 
 class TrainingCrew(Protocol):

@@ -97,6 +97,10 @@ class _Announcements:
         self._under_way.discard(number)
         self._say(f"The training of {self._name(number)} {reason}; it is tried once more")
 
+    def variant_moved(self, number: int) -> None:
+        self._under_way.discard(number)
+        self._say(f"The machine of {self._name(number)} was lost; it is trained on another one")
+
     def variant_failed(self, number: int, reason: str) -> None:
         self._under_way.discard(number)
         reason = views.reason_in_short(reason)
@@ -205,6 +209,11 @@ class BarView(_Announcements):
         """See `TrainingObserver`."""
         self._remove_bar(number)
         super().variant_interrupted(number, reason)
+
+    def variant_moved(self, number: int) -> None:
+        """See `TrainingObserver`."""
+        self._remove_bar(number)
+        super().variant_moved(number)
 
     def variant_failed(self, number: int, reason: str) -> None:
         """See `TrainingObserver`."""

@@ -116,6 +116,9 @@ class Watching(TrainingObserver):
         self.told.append(("interrupted", number))
         self.reasons.append(reason)
 
+    def variant_moved(self, number: int) -> None:
+        self.told.append(("moved", number))
+
     def variant_failed(self, number: int, reason: str) -> None:
         self.told.append(("failed", number))
         self.reasons.append(reason)

@@ -14,7 +14,7 @@ import cnn_model
 import collection_folder
 import data_parser
 import process_crew
-from collection_evaluation import Evaluation, write_confusion_matrix
+from collection_evaluation import MOST_DRAWN, Evaluation, write_confusion_matrix
 from collection_folder import load_collection, save_collection
 from data_parser import DataSet
 from errors import CollectionError, DataError, HyperparameterError, UserError
@@ -319,6 +319,21 @@ def test_the_confusion_matrix_is_a_png_that_replaces_nothing(
     assert min(imread(path).shape[:2]) > 300
     assert (tmp_path / "confusion-matrix.png").read_text() == "mine"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_of_very_many_classes_those_most_confused_are_drawn(
+    session: TrainerPredictor, tmp_path: Path, figures: list[Any]
+) -> None:
+    confusion = np.diag(np.full(400, 9))
+    confusion[370, 3] = confusion[399, 5] = 2
+    classes = tuple(f"c{number}" for number in range(400))
+    found = dataclasses.replace(session.evaluate(None), confusion=confusion, classes=classes)
+    write_confusion_matrix(found, tmp_path)
+    axes = figures[0].axes[0]
+    ticks = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert len(ticks) == MOST_DRAWN and {"c3", "c5", "c370", "c399"} <= set(ticks)
+    assert ticks == sorted(ticks, key=lambda name: int(name[1:]))
+    assert "the 150 of 400 characters most confused" in axes.get_title()
 
 
 @pytest.mark.parametrize("name", ["$\\frac$ and $x_.npz", "a_b^c{.npz", "a\nb.npz", "Ω字.npz"])

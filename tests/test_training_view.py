@@ -99,6 +99,12 @@ def test_variants_side_by_side_are_named_in_every_line_to_the_end(
     ]
 
 
+def test_a_lost_machine_is_said(pipe: Pipe) -> None:
+    pipe.view.variant_started(0, 1, TASK)
+    pipe.view.variant_moved(0)
+    assert pipe.lines()[-1] == "The machine of variant 0 was lost; it is trained on another one"
+
+
 def test_images_that_the_teacher_had_met_are_said(pipe: Pipe, trained: ModelCollection) -> None:
     pipe.view.variant_started(0, 1, TASK)
     schooling = Schooling(("f" * 64,), 0, 9)
