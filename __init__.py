@@ -164,7 +164,7 @@ def _shares(text: str) -> dict[str, int]:
 
 
 def _cluster(text: str) -> str:
-    import cluster_address
+    from crews import cluster_address
 
     try:
         cluster_address.host_and_port(text)

@@ -20,13 +20,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-import learner
-import training_batches
-from keras_layers import apply_layers
-from network_layers import Layer
-from optimizers import make_optimizer
-from processor import computes_bfloat16
-from training_parameters import TrainingParameters
+from settings.network_layers import Layer
+from settings.training_parameters import TrainingParameters
+from training import learner, training_batches
+from training.keras_layers import apply_layers
+from training.optimizers import make_optimizer
+from training.processor import computes_bfloat16
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]

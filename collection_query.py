@@ -20,11 +20,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-import network_layers
 from errors import UserError
-from literal_files import quote
 from model_collection import Entry, ModelCollection
-from training_parameters import Augmentation, Distillation, TrainingParameters
+from settings import network_layers
+from settings.literal_files import quote
+from settings.training_parameters import Augmentation, Distillation, TrainingParameters
 
 FEW = 20  # entries that are listed where a query does not say how many
 EXAMPLE = "top 50 by loss where parameters < 500000 and optimizer = adam"

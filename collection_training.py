@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-import training_crew
+from crews import training_crew
+from crews.training_crew import Assignment, CrewMaker, TrainingCrew
 from data_parser import DataSet
 from errors import HyperparameterError, UserError
 from evaluation import overlap
-from hyperparameters import TrainingTask
 from model_collection import (
     Entry,
     ModelCollection,
@@ -28,8 +28,8 @@ from model_collection import (
     teacher_of,
     with_whole_teachers,
 )
-from network_layers import layer_lines
-from training_crew import Assignment, CrewMaker, TrainingCrew
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import layer_lines
 
 if TYPE_CHECKING:
     from cnn_model import TrainingProgress

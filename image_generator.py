@@ -13,8 +13,8 @@ from data_parser import DataSet
 from errors import CollectionError, UserError
 from evaluation import overlap
 from gan.settings import KINDS
-from generator_folder import CharacterGenerator
-from literal_files import quoted_list
+from settings.literal_files import quoted_list
+from storage.generator_folder import CharacterGenerator
 
 if TYPE_CHECKING:
     import keras

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from errors import UserError
 from model_collection import Entry, ModelCollection
-from training_words import comparison
+from settings.training_words import comparison
 from unused_path import unused_path
 
 if TYPE_CHECKING:

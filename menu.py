@@ -15,17 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from collection_dialogue import ONLY_IN_MEMORY, CollectionDialogue, kept_in, may_be_lost
 from counting import counted
 from data_formats.problems import shown
 from data_parser import SPLIT_SHARES, WANTED, open_data_set
-from denoise_dialogue import DenoiseDialogue
-from dialogue import SettingsFiles, wait_for_keras
+from dialogues.collection import ONLY_IN_MEMORY, CollectionDialogue, kept_in, may_be_lost
+from dialogues.common import SettingsFiles, wait_for_keras
+from dialogues.denoise import DenoiseDialogue
+from dialogues.generator import GeneratorDialogue
+from dialogues.predict import PredictDialogue
 from errors import DataError, UserError
-from generator_dialogue import GeneratorDialogue
 from keras_preload import KerasPreload
-from opening_view import show_reading
-from predict_dialogue import PredictDialogue
 from sentences import sentence
 from terminal import (
     Asker,
@@ -39,6 +38,7 @@ from terminal import (
 )
 from trainer_predictor import TrainerPredictor
 from user_state import log_defect, log_skipped, state_folder
+from views.opening import show_reading
 
 if TYPE_CHECKING:
     from data_parser import DataSet
@@ -148,8 +148,8 @@ def _at_hand(data_path: Path) -> Path:
             f"{shown(data_path)}: there is no such file; {WANTED}, or the name of one that is "
             f"downloaded: {', '.join(KNOWN)}"
         )
-    from download_view import make_download_view
     from downloads.fetching import fetch
+    from views.downloads import make_download_view
 
     try:
         with make_download_view(make_console()) as show:

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-import hyperparameters
 from data_parser import DataSet
 from errors import HyperparameterError
 from evaluation import overlap
 from evaluation.recognition import Score, score
-from hyperparameters import TrainingTask
-from network_layers import Variant
-from training_parameters import TrainingParameters
+from settings import hyperparameters
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Variant
+from settings.training_parameters import TrainingParameters
 
 if TYPE_CHECKING:
     import keras
 
     from cnn_model import Fitted, TrainingProgress
-    from tensorboard_log import EpochLog
+    from training.tensorboard_log import EpochLog
 
 Weights = tuple[npt.NDArray[np.floating], ...]
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -329,7 +329,7 @@ def _log(task: TrainingTask, seed: int) -> contextlib.AbstractContextManager[Epo
     """The log that a task asks for, in a folder named by the entry's identity and the seed."""
     if task.tensorboard is None:
         return contextlib.nullcontext()
-    import tensorboard_log
+    from training import tensorboard_log
 
     return tensorboard_log.new_run(task.tensorboard, f"{task.identity}-seed-{seed}")
 
@@ -362,8 +362,8 @@ def _calibrate(
     should_stop: Callable[[], bool],
 ) -> None:
     """Fit the network's probabilities to the validation images."""
-    import calibration
     import cnn_model
+    from training import calibration
 
     images, labels = data_set.subset("validation")
     fitted = calibration.fit(

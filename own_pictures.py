@@ -33,8 +33,8 @@ from data_parser import class_standing_for
 from errors import DataError
 from evaluation import overlap
 from evaluation.recognition import Likely, ranked
-from image_polarity import on_black
-from image_preparation import (
+from pictures.image_polarity import on_black
+from pictures.image_preparation import (
     IMAGE_SIZE,
     LEAST_WIDTH_OF_SEVERAL,
     characters_in_a_row,

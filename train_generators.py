@@ -31,11 +31,13 @@ import numpy as np
 import numpy.typing as npt
 
 import data_parser
-from collection_folder import load_collection
 from data_parser import LabelledImages
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
-from generator_folder import (
+from generators.trained_generators import images_learnt, named
+from model_collection import library_versions, network_of
+from storage.collection_folder import load_collection
+from storage.generator_folder import (
     CharacterGenerator,
     Generators,
     ImagesLearnt,
@@ -43,8 +45,6 @@ from generator_folder import (
     load_generators,
     save_generator,
 )
-from model_collection import library_versions, network_of
-from trained_generators import images_learnt, named
 
 if TYPE_CHECKING:
     from gan.progress import Progress

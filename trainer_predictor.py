@@ -17,36 +17,36 @@ import numpy.typing as npt
 
 import collection_evaluation
 import collection_training
-import hyperparameters
-from autosave import Autosave, default_root
 from collection_evaluation import Evaluation
-from collection_folder import load_collection, save_collection
 from collection_training import TrainingObserver
-from crew_choice import choose_crew
+from crews.crew_choice import choose_crew
+from crews.training_crew import TrainingCrew
 from data_parser import DataSet
+from denoisers.session_denoisers import ReadImages, SessionDenoisers
+from denoisers.trained_denoisers import TrainedDenoisers
 from denoising.noise import Noise
 from denoising.settings import DenoiserSettings
 from errors import CollectionError, UserError
 from evaluation import overlap, recognition
-from generated_files import DrawnCharacters
-from hyperparameters import TrainingTask
+from generators.generated_files import DrawnCharacters
+from generators.session_generators import SessionGenerators
+from generators.trained_generators import TrainedGenerators, TrainingPlan
 from model_collection import Entry, ModelCollection, network_of
 from prediction import Prediction, RestoredPrediction
-from replaced_collection import keep_copy
-from session_denoisers import ReadImages, SessionDenoisers
-from session_generators import SessionGenerators
-from trained_denoisers import TrainedDenoisers
-from trained_generators import TrainedGenerators, TrainingPlan
-from training_crew import TrainingCrew
+from settings import hyperparameters
+from settings.hyperparameters import TrainingTask
+from storage.autosave import Autosave, default_root
+from storage.collection_folder import load_collection, save_collection
+from storage.replaced_collection import keep_copy
 
 if TYPE_CHECKING:
     import keras
 
-    from denoising_findings import DenoisingFindings, RestoredImage
+    from denoisers.denoising_findings import DenoisingFindings, RestoredImage
     from gan.course import TrainedGan
     from gan.progress import Progress
+    from generators.ray_generators import GeneratorObserver
     from own_pictures import PictureReading
-    from ray_generators import GeneratorObserver
 
 GENERATOR_ROOT = Path(__file__).resolve().parent / "gan_collection"
 DENOISERS = "denoisers"  # their folder, beside those of generators
@@ -289,7 +289,9 @@ class TrainerPredictor:
         Raises:
             UserError: the folder cannot be written.
         """
-        from report import write_report  # with what it draws with, which other commands do without
+        from reports.report import (
+            write_report,  # with what it draws with, which other commands do without
+        )
 
         return write_report(
             self.data_set, self.collection, folder, seed=self.seed, read=self._read, show=show

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checked_folder import write_atomically
 from data_formats.problems import shown
+from storage.checked_folder import write_atomically
 from terminal import shown_path
 
 if TYPE_CHECKING:

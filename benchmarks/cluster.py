@@ -31,7 +31,7 @@ from benchmarks.recording import record  # noqa: E402
 
 if TYPE_CHECKING:
     from data_parser import DataSet
-    from hyperparameters import TrainingTask
+    from settings.hyperparameters import TrainingTask
 
 BATCH = 32
 GOAL = 0.9
@@ -76,8 +76,8 @@ def train(nodes: int, tasks: Sequence[TrainingTask], data: DataSet, seed: int) -
         Seconds, and the digest of the networks and scores.
     """
     from collection_training import train as train_collection
+    from crews.ray_crew import RayCrew
     from model_collection import ModelCollection
-    from ray_crew import RayCrew
 
     collection = ModelCollection(data.classes)
     with cluster_of(nodes) as address:
@@ -104,8 +104,8 @@ def train(nodes: int, tasks: Sequence[TrainingTask], data: DataSet, seed: int) -
 
 def variants_of(number: int, options: argparse.Namespace) -> list[TrainingTask]:
     """One shipped network at several learning rates."""
-    from hyperparameters import TrainingTask, read_model_hyperparameters
-    from training_parameters import TrainingParameters
+    from settings.hyperparameters import TrainingTask, read_model_hyperparameters
+    from settings.training_parameters import TrainingParameters
 
     layers = read_model_hyperparameters(ROOT / "model_hyperparameters.txt")[number]
     return [

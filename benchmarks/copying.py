@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT))
 import data_parser  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 from gan.settings import KINDS  # noqa: E402
-from generator_folder import drawers_of, load_generators  # noqa: E402
 from image_generator import TrainedGenerator  # noqa: E402
+from storage.generator_folder import drawers_of, load_generators  # noqa: E402
 
 PERCENTILES = (1, 5, 25, 50, 75)
 

@@ -59,9 +59,8 @@ def train_and_score(run: dict[str, Any], options: argparse.Namespace) -> dict[st
         Numbers of images, seconds, and accuracies, 0 to 1.
     """
     import data_parser
-    import hyperparameters
     import model_collection
-    import training_parameters
+    from settings import hyperparameters, training_parameters
 
     data_set = data_parser.open_data_set(
         options.dataset,

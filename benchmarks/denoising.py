@@ -30,8 +30,8 @@ from benchmarks.recording import record  # noqa: E402
 
 if TYPE_CHECKING:
     from data_parser import DataSet
-    from network_layers import Variant
-    from training_parameters import TrainingParameters
+    from settings.network_layers import Variant
+    from settings.training_parameters import TrainingParameters
 
 Images = npt.NDArray[np.uint8]
 DENOISER = {
@@ -54,7 +54,7 @@ class Bench:
 
     def __init__(self, data_set: DataSet, work: Path, seed: int) -> None:
         """Keep stages in `work`."""
-        from trained_denoisers import TrainedDenoisers
+        from denoisers.trained_denoisers import TrainedDenoisers
 
         self.data_set = data_set
         self.seed = seed
@@ -100,7 +100,7 @@ class Bench:
 
     def _trained_reader(self) -> Any:
         import model_collection
-        from hyperparameters import TrainingTask
+        from settings.hyperparameters import TrainingTask
 
         layers, parameters = reader_settings({"train_epochs": READER_EPOCHS})
         return model_collection.train_entry(
@@ -162,8 +162,8 @@ def reader_settings(
     changed: dict[str, Any], *, plain: bool = False
 ) -> tuple[Variant, TrainingParameters]:
     """Layers and training parameters of the reader; plain ones distort and average nothing."""
-    from hyperparameters import layer_from_dictionary
-    from training_parameters import training_parameters_from_dictionary
+    from settings.hyperparameters import layer_from_dictionary
+    from settings.training_parameters import training_parameters_from_dictionary
 
     given = champions.champion_layers(champions.SMALL)
     layers = tuple(layer for layer, _ in map(layer_from_dictionary, given) if layer is not None)
@@ -179,8 +179,8 @@ def reader_settings(
 
 def distorted(images: Images, seed: int) -> Images:
     """Images turned, moved and bent a little."""
-    import augmentation
-    from training_parameters import Augmentation
+    from settings.training_parameters import Augmentation
+    from training import augmentation
 
     amounts = Augmentation(**DISTORTION)
     return np.concatenate(

@@ -52,8 +52,8 @@ from errors import DataError, UserError  # noqa: E402
 from evaluation import drawing_quality, judge, plots  # noqa: E402
 from evaluation.drawing_quality import Measured, Quality  # noqa: E402
 from gan.settings import CHARACTER_KINDS, KINDS  # noqa: E402
-from generator_folder import drawers_of, load_generators, save_generator  # noqa: E402
 from image_generator import GENERATORS, make_generator  # noqa: E402
+from storage.generator_folder import drawers_of, load_generators, save_generator  # noqa: E402
 
 FOLDER = ROOT / "gan_collection"
 FRESH_VARIANT = 2
@@ -169,8 +169,8 @@ def fresh_network_accuracy(
     import keras
 
     import cnn_model
-    from hyperparameters import read_model_hyperparameters
-    from training_parameters import TrainingParameters
+    from settings.hyperparameters import read_model_hyperparameters
+    from settings.training_parameters import TrainingParameters
 
     layers = read_model_hyperparameters(ROOT / "model_hyperparameters.txt")[FRESH_VARIANT]
     keras.utils.set_random_seed(0)

@@ -133,8 +133,8 @@ def measure_drawing(options: argparse.Namespace) -> dict[str, float]:
     import numpy as np
 
     from gan.settings import KINDS
-    from generator_folder import drawers_of, load_generators
     from image_generator import TrainedGenerator
+    from storage.generator_folder import drawers_of, load_generators
 
     seconds = {}
     for kind in KINDS:

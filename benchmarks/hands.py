@@ -24,9 +24,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.recording import record  # noqa: E402
 from gan.settings import KINDS  # noqa: E402
-from generated_files import enlarged, line_of_text  # noqa: E402
-from generator_folder import drawers_of, load_generators  # noqa: E402
+from generators.generated_files import enlarged, line_of_text  # noqa: E402
 from image_generator import TrainedGenerator  # noqa: E402
+from storage.generator_folder import drawers_of, load_generators  # noqa: E402
 
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
 HANDS = 200

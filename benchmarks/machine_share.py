@@ -29,7 +29,7 @@ from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 if TYPE_CHECKING:
-    from training_parameters import TrainingParameters
+    from settings.training_parameters import TrainingParameters
 
 NETWORKS = ("variant 2", "variant 7", "variant 10", "small", "best")
 PEAK_SIZE, PEAK_TRIES = 2048, 20
@@ -93,8 +93,8 @@ def prepared(dataset: Path, name: str, epochs: int) -> tuple[Any, Any, TrainingP
 
     import cnn_model
     import data_parser
-    from hyperparameters import layer_from_dictionary
-    from training_parameters import training_parameters_from_dictionary
+    from settings.hyperparameters import layer_from_dictionary
+    from settings.training_parameters import training_parameters_from_dictionary
 
     given, keys = _settings(name)
     layers = tuple(layer for layer, _ in map(layer_from_dictionary, given) if layer is not None)
@@ -116,7 +116,7 @@ def measure(dataset: Path, name: str) -> dict[str, float]:
         operations a second, and the pipeline's share of the time.
     """
     import cnn_model
-    import training_batches
+    from training import training_batches
 
     network, data, parameters, classes = prepared(dataset, name, EPOCHS)
     ends: list[float] = []

@@ -31,7 +31,7 @@ def images_a_second(dataset: Path, name: str, *, fused: bool) -> float:
     import keras
 
     import cnn_model
-    import fused_normalization
+    from training import fused_normalization
 
     ends: list[float] = []
 

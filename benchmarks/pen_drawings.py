@@ -154,9 +154,9 @@ def measure(
     """
     import cnn_model
     import data_parser
-    from collection_folder import load_collection
-    from image_preparation import prepared
     from model_collection import network_of
+    from pictures.image_preparation import prepared
+    from storage.collection_folder import load_collection
 
     collection = load_collection(model)
     data_set = data_parser.open_data_set(

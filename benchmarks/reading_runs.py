@@ -141,10 +141,8 @@ def train_and_score(dataset: Path, run: dict[str, Any], *, read_test: bool) -> d
     """
     import cnn_model
     import data_parser
-    import hyperparameters
     import model_collection
-    import network_layers
-    import training_parameters
+    from settings import hyperparameters, network_layers, training_parameters
 
     layers = tuple(
         _checked(hyperparameters.layer_from_dictionary(layer)) for layer in run["layers"]

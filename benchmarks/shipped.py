@@ -47,10 +47,10 @@ def measure(dataset: Path, kind: str) -> list[dict[str, Any]]:
     """
     import cnn_model
     import data_parser
-    import network_layers
-    from collection_folder import load_collection
     from evaluation.recognition import score
     from model_collection import network_of
+    from settings import network_layers
+    from storage.collection_folder import load_collection
 
     data_set = data_parser.open_data_set(
         dataset, keep_digits=kind == "with digits", file_split=True
@@ -100,8 +100,8 @@ def measure_by_class(dataset: Path, kind: str) -> list[dict[str, Any]]:
 
     import cnn_model
     import data_parser
-    from collection_folder import load_collection
     from model_collection import network_of
+    from storage.collection_folder import load_collection
 
     data_set = data_parser.open_data_set(
         dataset,

@@ -50,7 +50,7 @@ def images(dataset: Path, most: int) -> tuple[Any, Any, Any, Any, int]:
 
 def variant_layers(number: int) -> Any:
     """A variant of the shipped hyperparameter file."""
-    from hyperparameters import read_model_hyperparameters
+    from settings.hyperparameters import read_model_hyperparameters
 
     return read_model_hyperparameters(ROOT / "model_hyperparameters.txt")[number]
 
@@ -61,7 +61,7 @@ def train_ours(dataset: Path, options: argparse.Namespace) -> dict[str, float]:
     import numpy as np
 
     import cnn_model
-    from training_parameters import TrainingParameters
+    from settings.training_parameters import TrainingParameters
 
     x, y, vx, vy, classes = images(dataset, options.images)
     keras.utils.set_random_seed(options.seed)
@@ -152,7 +152,7 @@ def train_torch_eager(dataset: Path, options: argparse.Namespace) -> dict[str, f
 def _torch_network(layers: Any, classes: int) -> Any:
     from torch import nn
 
-    from network_layers import INPUT_SHAPE, shapes_after
+    from settings.network_layers import INPUT_SHAPE, shapes_after
 
     stack: list[Any] = []
     shapes = [INPUT_SHAPE, *shapes_after(layers)]

@@ -48,7 +48,7 @@ def train(dataset: Path, workers: int, options: argparse.Namespace) -> dict[str,
     """
     import cnn_model  # noqa: F401 - the menu has it by now
     import data_parser
-    from hyperparameters import read_model_hyperparameters
+    from settings.hyperparameters import read_model_hyperparameters
     from trainer_predictor import TrainerPredictor
 
     shipped = ROOT / "model_hyperparameters.txt"

@@ -152,7 +152,7 @@ def _check_others(counts: Counter[str]) -> None:
 
 def _gather(member: Member, found: _Gathered) -> None:
     """Add the picture of a member, or why there is none."""
-    from image_preparation import prepared
+    from pictures.image_preparation import prepared
 
     path = member.path
     if not is_picture(path):
@@ -269,7 +269,7 @@ def _names(pictures: Sequence[_Picture]) -> tuple[str, ...]:
 
 def _images(found: _Gathered) -> tuple[Images, str]:
     """The images (N, 28, 28), and a note on what was done to them."""
-    from image_preparation import is_prepared, prepared
+    from pictures.image_preparation import is_prepared, prepared
 
     images = np.frombuffer(found.pixels, np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
     whole = np.array([picture.whole for picture in found.pictures], np.bool_)
@@ -289,7 +289,7 @@ def _on_black(images: Images) -> tuple[Images, str]:
 
     It is decided for all at once, but where both kinds are among them beyond doubt.
     """
-    from image_polarity import BLACK, WHITE, border_of, on_black
+    from pictures.image_polarity import BLACK, WHITE, border_of, on_black
 
     border = images[:, border_of(images.shape[1:])]
     kinds = [np.mean(paper, axis=1) for paper in (border <= BLACK, border >= WHITE)]

@@ -41,7 +41,7 @@ def of_any_size(stack: _Bytes, tell: Tell = tell_nobody) -> tuple[Images, tuple[
     Returns:
         uint8 (N, 28, 28), and notes on what was done, none where that is nothing.
     """
-    from image_polarity import is_black_and_white, on_black
+    from pictures.image_polarity import is_black_and_white, on_black
 
     if not len(stack):
         return np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), ()
@@ -57,7 +57,7 @@ def of_any_size(stack: _Bytes, tell: Tell = tell_nobody) -> tuple[Images, tuple[
 
 def _brought_to_size(stack: _Bytes, clean: bool, tell: Tell) -> tuple[Images, tuple[str, ...]]:
     """Images of another size; clean ones are known to be light on black."""
-    from image_preparation import cropped, prepared
+    from pictures.image_preparation import cropped, prepared
 
     images = np.empty((len(stack), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     for row, image in enumerate(stack):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import UserError
-from literal_files import quote
+from settings.literal_files import quote
 
 Images = npt.NDArray[np.uint8]
 Amounts = npt.NDArray[np.floating]

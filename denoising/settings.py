@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from denoising.noise import KINDS, LARGEST_AMOUNTS, Noise
-from literal_files import (
+from settings.literal_files import (
     WRONG,
     Check,
     checked_fields,

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from literal_files import (
+from settings.literal_files import (
     WRONG,
     Check,
     checked_fields,

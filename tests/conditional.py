@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gan.settings import GanSettings, weight_count
-from generator_folder import CharacterGenerator, ImagesLearnt
+from storage.generator_folder import CharacterGenerator, ImagesLearnt
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]

@@ -10,15 +10,23 @@ import numpy as np
 import pytest
 
 import data_parser
-from collection_folder import load_collection, save_collection
 from collection_training import TrainingObserver, train
+from crews.in_process_crew import InProcessCrew
 from data_parser import DataSet
-from hyperparameters import TrainingTask
-from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection
-from network_layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling, Variant
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPooling,
+    Variant,
+)
+from settings.training_parameters import TrainingParameters
+from storage.collection_folder import load_collection, save_collection
 from trainer_predictor import TrainerPredictor
-from training_parameters import TrainingParameters
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

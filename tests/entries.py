@@ -7,8 +7,8 @@ import numpy as np
 
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, ModelCollection
-from network_layers import Conv2D, Dense, Flatten, MaxPooling, Variant
-from training_parameters import TrainingParameters
+from settings.network_layers import Conv2D, Dense, Flatten, MaxPooling, Variant
+from settings.training_parameters import TrainingParameters
 
 DENSE: Variant = (Flatten(), Dense(6))
 CONVOLUTIONAL: Variant = (Conv2D(2, (3, 3)), MaxPooling((2, 2)), Flatten())

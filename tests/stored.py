@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from generator_folder import CharacterGenerator, load_generators
+from storage.generator_folder import CharacterGenerator, load_generators
 
 
 def by_character(folder: Path, kind: str) -> dict[str, CharacterGenerator]:

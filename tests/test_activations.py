@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pytest
 
 import cnn_model
-from collection_folder import load_collection, save_collection
 from data_parser import DataSet
 from evaluation import overlap
-from hyperparameters import TrainingTask, read_training_tasks
-from keras_layers import apply_layers
 from model_collection import ModelCollection, network_of, train_entry
-from network_layers import Variant, weight_arrays
+from settings.hyperparameters import TrainingTask, read_training_tasks
+from settings.network_layers import Variant, weight_arrays
+from storage.collection_folder import load_collection, save_collection
+from training.keras_layers import apply_layers
 
 Values = npt.NDArray[Any]
 TRAINING = {"optimizer": "adam", "train_batch_size": 16, "train_epochs": 1}

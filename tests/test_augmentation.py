@@ -11,8 +11,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import augmentation
-from training_parameters import AUGMENTATION_CHECKS, Augmentation
+from settings.training_parameters import AUGMENTATION_CHECKS, Augmentation
+from training import augmentation
 
 Array = npt.NDArray[Any]
 CENTRE = 13.5

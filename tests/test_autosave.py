@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autosave import Autosave
-from collection_folder import load_collection
 from model_collection import Entry, ModelCollection
-from network_layers import weight_arrays
+from settings.network_layers import weight_arrays
+from storage.autosave import Autosave
+from storage.collection_folder import load_collection
 from tests.entries import DENSE, a_collection, an_entry
 
 

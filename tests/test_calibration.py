@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
-import calibration
 import cnn_model
-from calibration import Calibration
 from data_parser import DataSet
 from evaluation.recognition import score
-from hyperparameters import TrainingTask
 from model_collection import Entry, train_entry
-from network_layers import Dense, Flatten
-from training_parameters import TrainingParameters
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Dense, Flatten
+from settings.training_parameters import TrainingParameters
+from training import calibration
+from training.calibration import Calibration
 
 Array = npt.NDArray[Any]
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import cnn_model
-import network_layers
 from cnn_model import TrainingImages, TrainingProgress, TrainingStopped, build_network, fit_network
 from data_parser import DataSet
-from network_layers import (
+from settings import network_layers
+from settings.network_layers import (
     ACTIVATIONS,
     INCREASING_ACTIVATIONS,
     BatchNormalization,
@@ -28,7 +28,7 @@ from network_layers import (
     MaxPooling,
     Variant,
 )
-from training_parameters import TrainingParameters
+from settings.training_parameters import TrainingParameters
 
 VARIANTS: list[Variant] = [
     (Flatten(),),

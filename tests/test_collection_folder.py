@@ -24,11 +24,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import collection_folder
-from collection_folder import FILE_NAME, load_collection, remove_collection, save_collection
 from errors import CollectionError
 from model_collection import Entry, ModelCollection, Schooling
-from network_layers import (
+from process_lock import LOCK_NAME, holding
+from settings.network_layers import (
     Activation,
     Conv2D,
     Dense,
@@ -41,7 +40,8 @@ from network_layers import (
     Variant,
     weight_arrays,
 )
-from process_lock import LOCK_NAME, holding
+from storage import collection_folder
+from storage.collection_folder import FILE_NAME, load_collection, remove_collection, save_collection
 
 ROOT = Path(collection_folder.__file__).parent
 Change = Callable[[dict[str, Any]], None]
@@ -189,7 +189,7 @@ def test_loading_and_saving_need_no_keras(saved_collection: Path, tmp_path: Path
     code = f"""
         import sys
         from pathlib import Path
-        from collection_folder import load_collection, save_collection
+        from storage.collection_folder import load_collection, save_collection
         collection = load_collection(Path({str(saved_collection)!r}))
         save_collection(collection, Path({str(tmp_path / "copy")!r}))
         print(len(collection.entries), {{"keras", "tensorflow"}} & set(sys.modules))
@@ -755,7 +755,7 @@ def test_many_entries_with_the_same_weights_share_them(folder: Path) -> None:
 STEPS = """
     import errno, json, os, shutil, sys
     from pathlib import Path
-    from collection_folder import load_collection, save_collection
+    from storage.collection_folder import load_collection, save_collection
     from errors import CollectionError
 
     old, new, work, mode = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
@@ -940,7 +940,7 @@ SAVING = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from collection_folder import load_collection, save_collection
+from storage.collection_folder import load_collection, save_collection
 collection = load_collection(Path(sys.argv[2]))
 del collection.entries[int(sys.argv[4])]
 print("ready", flush=True)

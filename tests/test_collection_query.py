@@ -12,7 +12,7 @@ from collection_query import FEW, NumberedEntry, all_columns, read_query, select
 from errors import UserError
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, ModelCollection
-from network_layers import (
+from settings.network_layers import (
     Conv2D,
     Dense,
     Flatten,
@@ -22,8 +22,8 @@ from network_layers import (
     Variant,
     parameter_count,
 )
+from settings.training_parameters import Augmentation, Distillation, TrainingParameters
 from tests.entries import CONVOLUTIONAL, DENSE, a_collection, an_entry
-from training_parameters import Augmentation, Distillation, TrainingParameters
 
 MANY = a_collection(150)
 

@@ -10,16 +10,9 @@ import pytest
 
 import cnn_model
 import model_collection
-from collection_folder import load_collection, save_collection
 from collection_training import TrainingDefect, train
-from data_parser import DataSet
-from errors import CollectionError, HyperparameterError, UserError
-from evaluation import overlap
-from hyperparameters import TrainingTask
-from in_process_crew import InProcessCrew
-from model_collection import Entry, ModelCollection, Schooling, network_of, score_split
-from network_layers import Conv2D, Dense, Flatten, Variant
-from training_crew import (
+from crews.in_process_crew import InProcessCrew
+from crews.training_crew import (
     Assignment,
     Died,
     Diverged,
@@ -31,7 +24,14 @@ from training_crew import (
     Started,
     Stopped,
 )
-from training_parameters import Distillation, TrainingParameters
+from data_parser import DataSet
+from errors import CollectionError, HyperparameterError, UserError
+from evaluation import overlap
+from model_collection import Entry, ModelCollection, Schooling, network_of, score_split
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Conv2D, Dense, Flatten, Variant
+from settings.training_parameters import Distillation, TrainingParameters
+from storage.collection_folder import load_collection, save_collection
 
 MakeDataSet = Callable[..., DataSet]
 

@@ -12,19 +12,19 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-import denoise_dialogue
-import denoise_view
 from data_parser import DataSet
-from denoiser_folder import load_denoisers
+from denoisers.denoising_findings import judge
+from denoisers.trained_denoisers import TrainedDenoisers
 from denoising.noise import Noise
 from denoising.progress import DenoiserProgress
 from denoising.settings import settings_to_json
-from denoising_findings import judge
+from dialogues import denoise as denoise_dialogue
 from menu import HELP, Menu
+from storage.denoiser_folder import load_denoisers
 from terminal import PipeAsker
 from tests.denoisers import a_denoiser
-from trained_denoisers import TrainedDenoisers
 from trainer_predictor import TrainerPredictor
+from views import denoising as denoise_view
 
 PROMPT = f"{', '.join(HELP)}:"
 SETTINGS = "Path of the denoiser file"
@@ -260,7 +260,7 @@ def test_a_picture_that_nobody_reads_is_not_given_to_who_is_told_the_class(
 def test_of_few_images_no_interval_and_no_p_is_told(
     data_set: DataSet, monkeypatch: pytest.MonkeyPatch, images: int, told: bool
 ) -> None:
-    monkeypatch.setattr("denoising_findings.MOST_IMAGES", images)
+    monkeypatch.setattr("denoisers.denoising_findings.MOST_IMAGES", images)
     found = judge(
         data_set,
         [Noise("gaussian", 0.5)],
@@ -322,7 +322,7 @@ def test_figures_are_whole_in_a_terminal_of_any_width(data_set: DataSet, width: 
 
 
 def test_pictures_are_wrapped_to_the_terminal(reading: TrainerPredictor) -> None:
-    from denoising_findings import RestoredImage, SeenImage
+    from denoisers.denoising_findings import RestoredImage, SeenImage
 
     seen = tuple(
         SeenImage(name, np.zeros((28, 28), np.uint8), ()) for name in ("clean", "noisy", "restored")

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import views
 from data_parser import DataSet
+from denoisers.trained_denoisers import TrainedDenoisers
 from denoising.noise import Noise
 from denoising.settings import DenoiserSettings, settings_to_json
 from errors import UserError
 from menu import Menu
 from terminal import InputEnded, PipeAsker
 from tests.denoisers import a_denoiser
-from trained_denoisers import TrainedDenoisers
 from trainer_predictor import TrainerPredictor
+from views import as_text
 
 KINDS = "convolutional", "conditional"
 DENOISERS = tuple(a_denoiser(kind, steps=20) for kind in KINDS)
@@ -115,7 +115,7 @@ def test_the_images_are_those_that_were_restored(reading: TrainerPredictor) -> N
 def test_the_verdict_is_on_the_character_that_was_restored(reading: TrainerPredictor) -> None:
     reading.restore(DENOISERS, NOISE, "A")
     result = reading.read_restored()
-    shown = views.restored_prediction(result, colours=False)
+    shown = as_text.restored_prediction(result, colours=False)
     for reading_of_one, verdict in zip(
         result.readings, re.findall(r"Predicted character: (.*)", shown), strict=True
     ):

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checked_folder import FILE_NAME
-from denoiser_folder import Denoiser, load_denoisers, save_denoiser
 from denoising.settings import TYPES, weight_shapes
 from errors import CollectionError
 from process_lock import LOCK_NAME, holding
+from storage.checked_folder import FILE_NAME
+from storage.denoiser_folder import Denoiser, load_denoisers, save_denoiser
 from tests.denoisers import a_denoiser
 
 
@@ -81,7 +81,7 @@ def test_a_save_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     def fail(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("network_folder.write_atomically", fail)
+    monkeypatch.setattr("storage.network_folder.write_atomically", fail)
     with pytest.raises(CollectionError, match=r"No space left.*what was there before is unchanged"):
         save_denoiser(tmp_path, trained("sparse"))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from data_parser import DataSet
+from denoisers.denoising_findings import DenoisingFindings, judge, restore_one
 from denoising import networks
 from denoising.noise import Noise, add_noise
 from denoising.progress import DenoiserProgress
 from denoising.settings import TYPES, DenoiserSettings, weight_shapes
 from denoising.training import DenoiserDiverged, NoisyBatches, OutOfMemory, train_denoiser
-from denoising_findings import DenoisingFindings, judge, restore_one
 from tests.denoisers import OWN, a_denoiser
 
 NOISE = Noise("gaussian", 0.6)
@@ -274,7 +274,7 @@ def test_too_little_memory_is_told_from_a_defect(
 def test_many_test_images_are_a_draw_that_repeats(
     data_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("denoising_findings.MOST_IMAGES", 7)
+    monkeypatch.setattr("denoisers.denoising_findings.MOST_IMAGES", 7)
     first, second = (findings(data_set) for _ in range(2))
     other = findings(dataclasses.replace(data_set, seed=2))
     assert first.images == 7

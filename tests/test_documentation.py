@@ -7,11 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import network_layers
-import training_parameters
 from denoising import noise
 from denoising import settings as denoiser_settings
 from gan import settings
+from settings import network_layers, training_parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from collection_folder import load_collection, save_collection
 from data_parser import DataSet, write_npz
 from model_collection import ModelCollection
+from storage.collection_folder import load_collection, save_collection
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = ROOT / "__init__.py"

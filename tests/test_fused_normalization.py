@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fused_normalization import BatchNormalization
+from training.fused_normalization import BatchNormalization
 
 SHAPES = [(5, 3, 4, 6), (2, 1, 1, 6), (1, 1, 1, 6), (7, 6)]
 

@@ -19,31 +19,31 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import dialogue
 import gan.training
-import generator_dialogue
 from data_parser import DataSet, open_data_set
-from dialogue import DEFAULT_SETTINGS
+from dialogues import common
+from dialogues import generator as generator_dialogue
+from dialogues.common import DEFAULT_SETTINGS
 from gan.course import TrainedGan
 from gan.progress import GanProgress, Progress
 from gan.settings import GanSettings, settings_to_json, weight_count
-from gan_view import make_gan_view
-from generator_folder import (
+from generators.trained_generators import MINIMUM_IMAGES
+from image_generator import TrainedGenerator
+from menu import HELP, Menu
+from storage.generator_folder import (
     CharacterGenerator,
     ImagesLearnt,
     key_of,
     load_generators,
     save_generator,
 )
-from image_generator import TrainedGenerator
-from menu import HELP, Menu
 from terminal import PipeAsker
 from tests.conditional import KIND, READING, Labels, many
 from tests.stored import by_character
 from tests.tiny_generators import TINY
-from trained_generators import MINIMUM_IMAGES
 from trainer_predictor import TrainerPredictor
 from user_state import state_folder
+from views.gan import make_gan_view
 
 Images = npt.NDArray[np.uint8]
 PROMPT = f"{', '.join(HELP)}:"
@@ -93,8 +93,8 @@ def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    files = dict.fromkeys(dialogue.DEFAULT_SETTINGS, Path("missing.txt"))
-    monkeypatch.setattr(dialogue, "DEFAULT_SETTINGS", files | {"GAN settings": here / "gan.txt"})
+    files = dict.fromkeys(common.DEFAULT_SETTINGS, Path("missing.txt"))
+    monkeypatch.setattr(common, "DEFAULT_SETTINGS", files | {"GAN settings": here / "gan.txt"})
     each = dict.fromkeys(("keras", "keras_adversarial"), settings_to_json(TINY))
     (here / "gan.txt").write_text(repr(each | {KIND: settings_to_json(READING)}))
 

@@ -18,8 +18,8 @@ from gan.games import STEPS_A_CALL, adversarial_gan, make_strategy
 from gan.progress import FeatureProgress, GanProgress, Progress
 from gan.settings import STRATEGIES, GanSettings, Strategy, weight_count
 from gan.training import PREVIEW_IMAGES, PREVIEWS, train_generator
-from gan_view import PREVIEWS_SHOWN, make_gan_view, progress_line
 from tests import tiny_generators
+from views.gan import PREVIEWS_SHOWN, make_gan_view, progress_line
 
 Images = npt.NDArray[np.uint8]
 TINY = replace(tiny_generators.TINY, steps=6)

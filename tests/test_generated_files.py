@@ -14,7 +14,7 @@ from PIL import Image
 from data_parser import open_data_set, read_labelled_images
 from errors import UserError
 from gan import monitor
-from generated_files import (
+from generators.generated_files import (
     LINE_ENLARGED,
     DrawnCharacters,
     check_suffix,

@@ -23,11 +23,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import generator_folder
-from checked_folder import FILE_NAME
 from errors import CollectionError
 from gan.settings import GanSettings, Strategy, weight_count
-from generator_folder import (
+from process_lock import LOCK_NAME, holding
+from storage import generator_folder
+from storage.checked_folder import FILE_NAME
+from storage.generator_folder import (
     CharacterGenerator,
     Generators,
     ImagesLearnt,
@@ -38,7 +39,6 @@ from generator_folder import (
     load_generators,
     save_generator,
 )
-from process_lock import LOCK_NAME, holding
 from tests.conditional import PLAIN, READING, many
 
 Change = Callable[[dict[str, Any]], None]

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import hyperparameters
-import network_layers
 from errors import HyperparameterError
-from hyperparameters import (
+from settings import hyperparameters, network_layers
+from settings.hyperparameters import (
     SETTING_CHECKS,
     TrainingPlan,
     TrainingSetting,
@@ -27,7 +26,7 @@ from hyperparameters import (
     read_training_plan,
     read_training_tasks,
 )
-from network_layers import (
+from settings.network_layers import (
     ACTIVATIONS,
     Activation,
     BatchNormalization,
@@ -45,7 +44,7 @@ from network_layers import (
     parameter_count,
     weight_arrays,
 )
-from training_parameters import Distillation, TrainingParameters
+from settings.training_parameters import Distillation, TrainingParameters
 
 ROOT = Path(hyperparameters.__file__).parent
 GOOD_TRAINING = {"optimizer": "adam", "train_batch_size": 32, "train_epochs": 10}

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw, ImageFilter
 
 import data_parser
-from image_polarity import on_black
-from image_preparation import (
+from pictures.image_polarity import on_black
+from pictures.image_preparation import (
     INK_SIZE,
     THINNEST_LONE_STROKE,
     THINNEST_STROKE,

@@ -13,9 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import cnn_model
-import network_layers
-from keras_layers import apply_layers
-from network_layers import (
+from settings import network_layers
+from settings.network_layers import (
     LAYER_TYPES,
     MAXIMUM_LAYERS,
     Activation,
@@ -33,6 +32,7 @@ from network_layers import (
     SqueezeExcitation,
     Variant,
 )
+from training.keras_layers import apply_layers
 
 Values = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]

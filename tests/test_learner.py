@@ -9,9 +9,17 @@ import numpy.typing as npt
 import pytest
 
 import cnn_model
-from learner import Learner, cross_entropy, soften
-from network_layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling, Variant
-from training_parameters import Distillation
+from settings.network_layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPooling,
+    Variant,
+)
+from settings.training_parameters import Distillation
+from training.learner import Learner, cross_entropy, soften
 
 Array = npt.NDArray[Any]
 SIMPLE: Variant = (Flatten(), Dense(5))

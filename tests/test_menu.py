@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import collection_dialogue
-import dialogue
 import menu
 import model_collection
 from data_parser import DataSet, write_npz
+from dialogues import collection as collection_dialogue
+from dialogues import common
 from menu import HELP, Menu
 from terminal import InputEnded, PipeAsker, shown_path
 from trainer_predictor import TrainerPredictor
@@ -36,8 +36,8 @@ GENERATOR = "Generator (basic, keras, keras_adversarial, conditional, file, rest
 def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written into the repository, and an empty answer trains nothing large."""
     monkeypatch.chdir(tmp_path)
-    missing = dict.fromkeys(dialogue.DEFAULT_SETTINGS, Path("missing.txt"))
-    monkeypatch.setattr(dialogue, "DEFAULT_SETTINGS", missing)
+    missing = dict.fromkeys(common.DEFAULT_SETTINGS, Path("missing.txt"))
+    monkeypatch.setattr(common, "DEFAULT_SETTINGS", missing)
 
 
 def talk(session: TrainerPredictor, *lines: str) -> str:

@@ -13,10 +13,10 @@ import model_collection
 from data_parser import DataSet
 from evaluation import overlap
 from evaluation.recognition import Score
-from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection, network_of, score_split
-from network_layers import Flatten, weight_arrays
-from training_parameters import TrainingParameters
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Flatten, weight_arrays
+from settings.training_parameters import TrainingParameters
 
 
 def entry_like(entry: Entry, validation: Score, test: Score, epochs: int = 1) -> Entry:

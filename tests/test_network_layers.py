@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from network_layers import (
+from settings.network_layers import (
     INPUT_SHAPE,
     LAYER_TYPES,
     MAXIMUM_LAYERS,

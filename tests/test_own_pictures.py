@@ -506,7 +506,7 @@ def test_the_menu_tells_how_far_it_is_with_a_folder(
     session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr("predict_dialogue.with_status", lambda work: work(told.append))
+    monkeypatch.setattr("dialogues.predict.with_status", lambda work: work(told.append))
     for number in (1, 2):
         drawn(tmp_path / "mine" / f"{number}.png")
     talk(session, "Predict", "file", str(tmp_path / "mine"))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from image_preparation import prepared
+from pictures.image_preparation import prepared
 from tests.test_image_preparation import box, difference, pen
 
 Picture = npt.NDArray[np.uint8]

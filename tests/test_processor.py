@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cnn_model
-import processor
-from network_layers import Conv2D, Flatten
+from settings.network_layers import Conv2D, Flatten
+from training import processor
 
 INTEL = "processor\t: 0\nflags\t\t: fpu avx512f {}\nbugs\t: spectre_v1\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd {}\n"

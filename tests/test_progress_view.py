@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from progress_view import make_progress_view, make_side_by_side_view
+from views.progress import make_progress_view, make_side_by_side_view
 
 
 @dataclass(frozen=True)

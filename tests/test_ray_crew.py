@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-import ray_crew
-import ray_tasks
 from cnn_model import TrainingStopped
 from collection_training import train
+from crews import ray_crew, ray_tasks
+from crews.ray_crew import RayCrew
+from crews.ray_tasks import Board
 from data_parser import DataSet
 from errors import UserError
-from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection
-from network_layers import Conv2D, Dense, Flatten, MaxPooling
-from ray_crew import RayCrew
-from ray_tasks import Board
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Conv2D, Dense, Flatten, MaxPooling
+from settings.training_parameters import Distillation, TrainingParameters
 from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
-from training_parameters import Distillation, TrainingParameters
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the cluster's processes are found in /proc"
@@ -127,7 +126,7 @@ def local_entries(folder: Path, tasks: list[TrainingTask], data_set: DataSet) ->
     """Entries that another process on this machine trains, with a thread for each training."""
     script = """
 from collection_training import train
-from in_process_crew import InProcessCrew
+from crews.in_process_crew import InProcessCrew
 from model_collection import ModelCollection
 from tests.test_ray_crew import SEED, Watching
 tasks, data_set = given
@@ -170,8 +169,8 @@ def test_nodes_get_the_images_once_and_the_program_without_data(
     import ray
 
     def look(data_set: DataSet) -> tuple[bool, bool, str, list[tuple[str, int]]]:
-        import ray_crew
-        from training_batches import tensors_of
+        from crews import ray_crew
+        from training.training_batches import tensors_of
 
         tensor, _ = tensors_of(data_set.images, data_set.labels)
         trained_on = np.asarray(memoryview(tensor)).ctypes.data

@@ -13,25 +13,25 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-import dialogue
-import generator_dialogue
-import ray_generators
 from collection_training import TrainingDefect
+from crews.ray_tasks import Returned, TaskEvent
+from crews.training_crew import Died, Failed, Refused, Started, Stopped
 from data_parser import DataSet
+from dialogues import common
+from dialogues import generator as generator_dialogue
 from errors import CollectionError, UserError
 from gan.course import TrainedGan
 from gan.progress import GanProgress
 from gan.settings import GanSettings, settings_to_json, weight_count
+from generators import ray_generators
+from generators.trained_generators import MINIMUM_IMAGES, TrainedGenerators
 from menu import Menu
-from ray_tasks import Returned, TaskEvent
 from terminal import PipeAsker
 from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
 from tests.conditional import KIND, READING
 from tests.stored import by_character
 from tests.tiny_generators import TINY
-from trained_generators import MINIMUM_IMAGES, TrainedGenerators
 from trainer_predictor import TrainerPredictor
-from training_crew import Died, Failed, Refused, Started, Stopped
 
 on_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="the cluster's processes are found in /proc"
@@ -65,7 +65,7 @@ def own_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    monkeypatch.setitem(dialogue.DEFAULT_SETTINGS, "GAN settings", here / "gan.txt")
+    monkeypatch.setitem(common.DEFAULT_SETTINGS, "GAN settings", here / "gan.txt")
     write_settings(here / "gan.txt", TINY)
 
 
@@ -159,7 +159,7 @@ def test_generators_are_those_that_one_machine_trains(
 ) -> None:
     script = """
 from pathlib import Path
-from trained_generators import TrainedGenerators
+from generators.trained_generators import TrainedGenerators
 letters, settings, seed, root = given
 generators = TrainedGenerators(letters, Path(root), seed)
 for kind in ("keras", "keras_adversarial"):

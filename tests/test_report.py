@@ -16,15 +16,19 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-import network_layers
-import report_findings
 from data_parser import DataSet, split_data
 from errors import UserError
 from evaluation import overlap
 from evaluation.class_labels import class_labels
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, EpochScores, ModelCollection, network_of
-from network_layers import (
+from reports import findings
+from reports.findings import BestFindings, EntryFindings, read_entries
+from reports.page import Table
+from reports.report import NO_ENTRIES, write_report
+from reports.sections import PictureFolder, best_section
+from settings import network_layers
+from settings.network_layers import (
     BatchNormalization,
     Conv2D,
     Dense,
@@ -34,10 +38,6 @@ from network_layers import (
     SeparableConv2D,
     Variant,
 )
-from report import NO_ENTRIES, write_report
-from report_findings import BestFindings, EntryFindings, read_entries
-from report_page import Table
-from report_sections import PictureFolder, best_section
 from tests.conftest import MakeDataSet
 from tests.entries import an_entry
 from tests.html_pages import Page
@@ -292,7 +292,7 @@ def test_misread_images_are_told_by_their_files_where_they_have_any(
         for block in section.blocks
         if isinstance(block, Table) and block.caption.startswith("The worst misread")
     )
-    first = report_findings.worst_misread(known, best, 1)[0].row
+    first = findings.worst_misread(known, best, 1)[0].row
     assert table.headings[0] == ("Picture" if named else "Row of the data set")
     assert table.rows[0][0] == (f"scans/{first}.png" if named else f"{first}")
 
@@ -354,10 +354,10 @@ def test_the_best_of_many_entries_are_read(data_set: DataSet) -> None:
     reader = Reader(3)
     entries = [elsewhere(number, data_set) for number in reversed(range(30))]
     found, _ = found_in(data_set, collection_of(data_set, *entries), reader)
-    assert len(reader.read) == report_findings.MOST_READ
+    assert len(reader.read) == findings.MOST_READ
     assert [each.number for each in found] == list(reversed(range(30)))
     read = [each.open_test is not None for each in found]
-    assert read == [True] * report_findings.MOST_READ + [False] * 10
+    assert read == [True] * findings.MOST_READ + [False] * 10
 
 
 def test_images_that_were_met_are_counted_and_left_out(data_set: DataSet) -> None:
@@ -369,7 +369,7 @@ def test_images_that_were_met_are_counted_and_left_out(data_set: DataSet) -> Non
     assert found[0].open_test is not None and found[0].open_test.images == len(test)
     assert found[0].unmet is not None and found[0].unmet.share == 1
     assert not best.all_met and not set(best.rows) & set(met)
-    assert report_findings.by_class(data_set, best)[2] is None
+    assert findings.by_class(data_set, best)[2] is None
 
 
 def test_where_all_images_were_met_that_is_said(data_set: DataSet) -> None:
@@ -384,17 +384,17 @@ def test_errors_are_listed_surest_first(data_set: DataSet) -> None:
     _, best = found_in(data_set, collection, Reader(3, {2: 0, 1: 2}))
     test = data_set.splits.test
     wrong = test[data_set.labels[test] > 0]
-    misread = report_findings.worst_misread(data_set, best, 3)
+    misread = findings.worst_misread(data_set, best, 3)
     assert [each.row for each in misread] == wrong[::-1][:3].tolist()
     assert all((each.label, each.taken_for) == (2, 0) for each in misread)
     assert misread[0].probability > misread[1].probability > misread[1].of_label
-    pairs = report_findings.confused_pairs(data_set, best)
+    pairs = findings.confused_pairs(data_set, best)
     images = len(test) // 3
     assert [(each.label, each.taken_for, each.count, each.images) for each in pairs] == [
         (1, 2, images, images),
         (2, 0, images, images),
     ]
-    shares = [each and each.share for each in report_findings.by_class(data_set, best)]
+    shares = [each and each.share for each in findings.by_class(data_set, best)]
     assert shares == [1, 0, 0]
 
 
@@ -404,17 +404,17 @@ def test_maps_show_the_classes_evenly_and_not_too_many_images() -> None:
     splits = split_data(labels, np.zeros(2000, bool), classes, 1, False)
     images = np.zeros((2000, 28, 28), np.uint8)
     data_set = DataSet(images, labels, tuple(classes), splits, Path("many.npz"), "seed", 1)
-    rows = report_findings.rows_to_map(data_set, np.arange(2000), 1)
-    assert len(rows) == report_findings.MAPPED_IMAGES
+    rows = findings.rows_to_map(data_set, np.arange(2000), 1)
+    assert len(rows) == findings.MAPPED_IMAGES
     shown = np.unique(labels[rows])
-    assert len(shown) == report_findings.MAPPED_CLASSES
+    assert len(shown) == findings.MAPPED_CLASSES
     assert (shown[0], shown[-1]) == (0, 99)
 
 
 def test_features_are_what_the_last_layer_sees(data_set: DataSet) -> None:
     entry = entry_of(data_set, 0, CONVOLUTIONAL)
     images = data_set.images[:4]
-    features = report_findings.penultimate_features(entry, 3, images)
+    features = findings.penultimate_features(entry, 3, images)
     kernel, bias = entry.weights[-2:]
     powers = np.exp(features @ kernel + bias)
     np.testing.assert_allclose(
@@ -424,11 +424,11 @@ def test_features_are_what_the_last_layer_sees(data_set: DataSet) -> None:
 
 def test_filters_are_those_laid_on_the_image_itself(data_set: DataSet) -> None:
     entry = entry_of(data_set, 0, CONVOLUTIONAL)
-    filters = report_findings.first_filters(entry, 3)
+    filters = findings.first_filters(entry, 3)
     assert filters is not None and filters.shape == (3, 3, 3)
     np.testing.assert_array_equal(filters, entry.weights[4][:, :, 0])
     within = entry_of(data_set, 0, (Residual((Conv2D(2, (5, 5)),)), Flatten()))
-    filters = report_findings.first_filters(within, 3)
+    filters = findings.first_filters(within, 3)
     assert filters is not None and filters.shape == (5, 5, 2)
 
 
@@ -436,7 +436,7 @@ def test_filters_are_those_laid_on_the_image_itself(data_set: DataSet) -> None:
     "layers", [DENSE, (SeparableConv2D(2, (3, 3)), Conv2D(2, (3, 3)), Flatten())]
 )
 def test_other_networks_have_no_filters_to_show(data_set: DataSet, layers: Variant) -> None:
-    assert report_findings.first_filters(entry_of(data_set, 0, layers), 3) is None
+    assert findings.first_filters(entry_of(data_set, 0, layers), 3) is None
 
 
 def test_many_classes_are_shown_in_part_and_that_is_said(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from data_parser import DataSet
 from evaluation.recognition import Score
 from model_collection import Entry, ModelCollection, network_of
-from report import write_report
+from reports.report import write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # A page that shows the report in a frame and writes down what the browser made of it.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report_page import FOLDED_FROM, Block, Paragraph, Picture, Section, Table, page
+from reports.page import FOLDED_FROM, Block, Paragraph, Picture, Section, Table, page
 from tests.html_pages import Page
 
 ATTACK = "<script>alert(1)</script>"

@@ -19,11 +19,11 @@ from evaluation.recognition import Score
 from keras_preload import KerasPreload
 from menu import Menu
 from model_collection import Entry, EpochScores, ModelCollection
-from network_layers import Dense, Flatten
+from settings.network_layers import Dense, Flatten
+from settings.training_parameters import Augmentation, TrainingParameters
 from terminal import PipeAsker
 from tests.entries import DENSE, a_collection, an_entry
 from trainer_predictor import TrainerPredictor
-from training_parameters import Augmentation, TrainingParameters
 
 QUESTION = "Show layers? (Y/N):"
 ROOT = Path(__file__).resolve().parent.parent

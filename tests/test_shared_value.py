@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shared_value import SharedValue
+from crews.shared_value import SharedValue
 
 if os.name != "posix":
     pytest.skip("only POSIX systems hand files on", allow_module_level=True)

@@ -9,10 +9,10 @@ import pytest
 
 import cnn_model
 import data_parser
-from collection_folder import load_collection
-from hyperparameters import TrainingTask, read_training_tasks
 from model_collection import ModelCollection, network_of
-from training_parameters import training_parameters_from_dictionary
+from settings.hyperparameters import TrainingTask, read_training_tasks
+from settings.training_parameters import training_parameters_from_dictionary
+from storage.collection_folder import load_collection
 
 ROOT = Path(__file__).resolve().parent.parent
 LETTERS, WITH_DIGITS = ROOT / "model", ROOT / "model" / "with_digits"

@@ -13,15 +13,15 @@ import tensorflow as tf
 
 from cnn_model import Epoch, TrainingProgress, TrainingStopped
 from collection_training import train
+from crews.in_process_crew import InProcessCrew
+from crews.process_crew import ProcessCrew
+from crews.training_crew import TrainingCrew
 from data_parser import DataSet
 from errors import HyperparameterError, UserError
-from hyperparameters import TrainingTask, read_training_tasks
-from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection, train_entry
-from network_layers import Dense, Flatten
-from process_crew import ProcessCrew
-from training_crew import TrainingCrew
-from training_parameters import Augmentation, TrainingParameters
+from settings.hyperparameters import TrainingTask, read_training_tasks
+from settings.network_layers import Dense, Flatten
+from settings.training_parameters import Augmentation, TrainingParameters
 
 PLAIN = TrainingParameters("adam", 16, 3)
 AVERAGED = TrainingParameters(

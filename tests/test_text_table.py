@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from text_table import TextTable
+from views.text_table import TextTable
 
 TABLE = TextTable(
     headings=("No.", "Val.\nloss"),

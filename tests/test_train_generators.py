@@ -24,12 +24,12 @@ from data_parser import DataSet
 from errors import UserError
 from gan.course import Course, TrainedGan, load_checkpoint, save_checkpoint
 from gan.settings import GanSettings, settings_to_json, weight_count
-from generator_folder import CharacterGenerator, load_generators, save_generator
+from generators.trained_generators import images_learnt
 from process_lock import LOCK_NAME, holding
+from storage.generator_folder import CharacterGenerator, load_generators, save_generator
 from tests import tiny_generators
 from tests.conditional import KIND, PLAIN, READING, Labels, many
 from tests.stored import by_character
-from trained_generators import images_learnt
 
 Images = npt.NDArray[np.uint8]
 ROOT = Path(train_generators.__file__).parent

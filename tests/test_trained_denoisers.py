@@ -8,13 +8,13 @@ import pytest
 
 import denoising.training
 from data_parser import DataSet
-from denoiser_folder import Denoiser, load_denoisers
+from denoisers.trained_denoisers import TrainedDenoisers
 from denoising.settings import weight_count
 from denoising.training import TrainedDenoiser
 from errors import CollectionError
 from process_lock import LOCK_NAME
+from storage.denoiser_folder import Denoiser, load_denoisers
 from tests.denoisers import a_denoiser
-from trained_denoisers import TrainedDenoisers
 
 SETTINGS = a_denoiser("residual")
 OTHER = a_denoiser("sparse")

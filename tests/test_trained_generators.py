@@ -20,12 +20,7 @@ from gan.drawing import draw_latent
 from gan.progress import FeatureProgress, GanProgress, Progress
 from gan.settings import GanSettings, settings_to_json, weight_count
 from gan.training import GanDiverged
-from generator_folder import CharacterGenerator, key_of, load_generators, save_generator
-from image_generator import TrainedGenerator, network_of
-from tests import tiny_generators
-from tests.conditional import KIND, PLAIN, READING, Labels, many
-from tests.stored import by_character
-from trained_generators import (
+from generators.trained_generators import (
     MINIMUM_IMAGES,
     MINIMUM_IMAGES_OF_MANY,
     SECONDS_A_STEP,
@@ -34,6 +29,11 @@ from trained_generators import (
     named,
     write_training_pictures,
 )
+from image_generator import TrainedGenerator, network_of
+from storage.generator_folder import CharacterGenerator, key_of, load_generators, save_generator
+from tests import tiny_generators
+from tests.conditional import KIND, PLAIN, READING, Labels, many
+from tests.stored import by_character
 from trainer_predictor import TrainerPredictor
 
 Images = npt.NDArray[np.uint8]

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 import cnn_model
-import collection_folder
 import data_parser
-import process_crew
 from collection_evaluation import MOST_DRAWN, Evaluation, write_confusion_matrix
-from collection_folder import load_collection, save_collection
+from crews import process_crew
+from crews.in_process_crew import InProcessCrew
 from data_parser import DataSet
 from errors import CollectionError, DataError, HyperparameterError, UserError
 from evaluation import overlap
 from evaluation.recognition import Score
 from image_generator import BasicGenerator
-from in_process_crew import InProcessCrew
 from model_collection import ModelCollection
-from network_layers import Conv2D
+from settings.network_layers import Conv2D
+from storage import collection_folder
+from storage.collection_folder import load_collection, save_collection
 from trainer_predictor import TrainerPredictor
 from unused_path import unused_path
 
@@ -473,7 +473,7 @@ def load_collection_entry(session: TrainerPredictor) -> Any:
     """An entry of other layers, made of nothing."""
     from evaluation.recognition import Score
     from model_collection import Entry, library_versions, origin_of
-    from network_layers import Flatten, weight_arrays
+    from settings.network_layers import Flatten, weight_arrays
 
     origin = origin_of(session.data_set)
     session.collection.images_used = {origin.fingerprint: np.zeros(1, np.uint64)}
@@ -495,7 +495,7 @@ def load_collection_entry(session: TrainerPredictor) -> Any:
 
 
 def hyper() -> Any:
-    from training_parameters import TrainingParameters
+    from settings.training_parameters import TrainingParameters
 
     return TrainingParameters("adam", 1, 1)
 

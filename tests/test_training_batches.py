@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-import training_batches
-from training_parameters import Augmentation, Distillation, TrainingParameters
+from settings.training_parameters import Augmentation, Distillation, TrainingParameters
+from training import training_batches
 
 Array = npt.NDArray[Any]
 COUNTS = (3, 30, 12)  # images of each class in the training rows

@@ -16,16 +16,14 @@ import pytest
 import tensorflow as tf
 
 import cnn_model
-import fused_normalization
 from cnn_model import Fitted, TrainingImages, TrainingProgress, TrainingStopped, Weights
-from collection_folder import load_collection, save_collection
 from data_parser import DataSet
 from errors import HyperparameterError
 from evaluation import overlap
 from evaluation.recognition import score
-from hyperparameters import TrainingTask
 from model_collection import Entry, ModelCollection, network_of, teacher_of, train_entry
-from network_layers import (
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import (
     BatchNormalization,
     Conv2D,
     Dense,
@@ -35,9 +33,11 @@ from network_layers import (
     SeparableConv2D,
     Variant,
 )
-from optimizers import make_optimizer
+from settings.training_parameters import OPTIMIZERS, Augmentation, Distillation, TrainingParameters
+from storage.collection_folder import load_collection, save_collection
 from tests.entries import a_collection, an_entry
-from training_parameters import OPTIMIZERS, Augmentation, Distillation, TrainingParameters
+from training import fused_normalization
+from training.optimizers import make_optimizer
 
 Array = npt.NDArray[Any]
 LINEAR: Variant = (Flatten(),)

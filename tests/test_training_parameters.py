@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_parameters import (
+from settings.training_parameters import (
     AUGMENTATION_CHECKS,
     CLASS_WEIGHTINGS,
     OPTIMIZERS,

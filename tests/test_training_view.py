@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from cnn_model import Epoch, TrainingProgress
-from hyperparameters import TrainingTask
 from model_collection import DataOrigin, ModelCollection, Schooling
-from network_layers import Activation, Conv2D, Dense, Flatten, Residual, SeparableConv2D
-from training_parameters import TrainingParameters
-from training_view import SHORTEST_BAR, ShownTraining, make_training_view, progress_line
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Activation, Conv2D, Dense, Flatten, Residual, SeparableConv2D
+from settings.training_parameters import TrainingParameters
+from views.training import SHORTEST_BAR, ShownTraining, make_training_view, progress_line
 
 TASK = TrainingTask((Flatten(), Dense(4)), TrainingParameters("adam", 8, 10))
 BEGUN = TrainingProgress(1, 10, 7, 1763, 0.04, 3.5, 5000.0, ())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from network_layers import (
+from settings.network_layers import (
     Activation,
     Conv2D,
     Dense,
@@ -16,8 +16,8 @@ from network_layers import (
     SqueezeExcitation,
     Variant,
 )
-from training_parameters import Augmentation, Distillation, TrainingParameters
-from training_words import comparison, training_summary
+from settings.training_parameters import Augmentation, Distillation, TrainingParameters
+from settings.training_words import comparison, training_summary
 
 PLAIN = TrainingParameters("sgd", 64, 1)
 DENSE: Variant = (Flatten(), Dense(4))

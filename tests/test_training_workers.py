@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-import process_crew
 from collection_training import TrainingDefect, train
+from crews import process_crew
+from crews.in_process_crew import InProcessCrew
+from crews.process_crew import ProcessCrew, sensible_workers, usable_cores
+from crews.shared_value import SharedValue
+from crews.training_crew import TrainingCrew
+from crews.training_worker import run_worker
 from data_parser import DataSet
 from errors import UserError
-from hyperparameters import TrainingTask
-from in_process_crew import InProcessCrew
 from model_collection import Entry, ModelCollection
-from network_layers import Dense, Flatten
-from process_crew import ProcessCrew, sensible_workers, usable_cores
-from shared_value import SharedValue
-from training_crew import TrainingCrew
-from training_parameters import Distillation, TrainingParameters
-from training_worker import run_worker
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Dense, Flatten
+from settings.training_parameters import Distillation, TrainingParameters
 
 if os.name != "posix":
     pytest.skip("workers need a POSIX system", allow_module_level=True)

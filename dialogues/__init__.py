@@ -1,0 +1,1 @@
+"""What the commands of the menu ask, have done and show."""

@@ -1,0 +1,127 @@
+"""What the dialogues of several commands have in common: files, waiting, Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from keras_preload import KerasPreload
+from terminal import (
+    Asker,
+    as_path,
+    as_yes_or_no,
+    keys_unseen,
+    make_console,
+    quoted,
+    say,
+    shown_path,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_SETTINGS = {
+    "hyperparameter": ROOT / "model_hyperparameters.txt",
+    "training-parameter": ROOT / "model_training_parameters.txt",
+    "GAN settings": ROOT / "gan_hyperparameters.txt",
+    "denoiser": ROOT / "denoiser_hyperparameters.txt",
+}
+
+Result = TypeVar("Result")
+
+
+class SettingsFiles:
+    """Asks for the text files that commands need, and offers the previous one of each kind."""
+
+    def __init__(self, asker: Asker) -> None:
+        """Ask by `asker`."""
+        self._asker = asker
+        self._previous: dict[str, Path] = {}
+
+    def default(self, kind: str) -> Path:
+        """The file that comes with the program, of a kind in `DEFAULT_SETTINGS`."""
+        return DEFAULT_SETTINGS[kind]
+
+    def ask_for(self, kind: str) -> Path:
+        """Ask for a file.
+
+        Args:
+            kind: in `DEFAULT_SETTINGS`.
+
+        Raises:
+            UserError: the answer is no path.
+            InputEnded: no answer will come any more.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        previous = self._previous.get(kind)
+        path = None if previous is None else self._previous_or_another(previous)
+        if path is None:
+            default = self.default(kind)
+            question = f"Path of the {kind} file [{shown_path(default)}]:"
+            answer = self._asker.ask(question, paths=True)
+            path = as_path(answer) if answer.strip("'\" ") else default
+        if os.path.isfile(path):  # a slip of the pen is not offered again
+            self._previous[kind] = path
+        return path
+
+    def _previous_or_another(self, previous: Path) -> Path | None:
+        """The previous file, a file whose path is typed in place of Y or N, or None after N."""
+        question = f"Use the previous one ({shown_path(previous)})? (Y/N):"
+        while True:
+            answer = self._asker.ask(question, paths=True)
+            meant = as_yes_or_no(answer)
+            if meant is not None:
+                return previous if meant else None
+            if answer.strip("'\" ") and os.path.isfile(another := as_path(answer)):
+                return another
+            say(f"{quoted(answer)} is neither Y nor N, nor the path of a file.")
+
+
+def wait_for_keras(keras: KerasPreload) -> None:
+    """Return when Keras is there; at a terminal it is shown that something is waited for.
+
+    Args:
+        keras: the import, under way or done.
+    """
+    if keras.is_under_way() and sys.stdout.isatty():
+        with keys_unseen(), make_console().status("Loading TensorFlow ..."):
+            keras.wait()
+    keras.wait()
+
+
+def with_status(work: Callable[[Callable[[str], None]], Result]) -> Result:
+    """Do work that takes a while; at a terminal it is shown what is being done.
+
+    Args:
+        work: is given what it tells in a few words what it is doing.
+
+    Returns:
+        What the work returns.
+    """
+    if not sys.stdout.isatty():
+        return work(lambda doing: None)
+    with keys_unseen(), make_console().status("Reading ...") as status:
+        return work(status.update)
+
+
+@contextlib.contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C asks a training to end after its current batches, instead of breaking it off.
+
+    Yields:
+        Whether Ctrl-C was pressed.
+    """
+    asked: list[bool] = []
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        asked.append(True)
+
+    before = signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)

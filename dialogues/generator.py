@@ -1,0 +1,327 @@
+"""The dialogues about generators: `Gan`, which trains them, and `Generate`, which has them draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from counting import counted
+from dialogues.common import SettingsFiles, stop_on_interrupt
+from errors import UserError
+from gan.settings import CHARACTER_KINDS, KINDS, read_gan_settings, same_training
+from generators.generated_files import (
+    check_number,
+    check_suffix,
+    write_data_set,
+    write_line,
+    write_sheet,
+)
+from generators.trained_generators import named, write_training_pictures
+from image_generator import GENERATORS, TRAINED_GENERATORS
+from sentences import sentence
+from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
+from unused_path import unused_path
+from views import as_text
+from views.gan import make_gan_view, make_gans_view
+
+if TYPE_CHECKING:
+    from gan.course import TrainedGan
+    from gan.progress import Progress
+    from trainer_predictor import TrainerPredictor
+    from views.progress import SideBySide
+
+MOST_DRAWINGS = 100_000
+
+
+def ask_for_generator(asker: Asker, names: Sequence[str]) -> str:
+    """Ask which generator is to draw.
+
+    Args:
+        asker: where the answer comes from.
+        names: that are offered.
+
+    Returns:
+        The answer in small letters, one of the names or any other.
+
+    Raises:
+        InputEnded: no answer will come any more.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    return asker.ask(f"Generator ({', '.join(names)}):", names).lower()
+
+
+class _OnCluster:
+    """Says and shows how generators are trained side by side; see `GeneratorObserver`."""
+
+    def __init__(self, generator: str, folder: Path, view: SideBySide[Progress]) -> None:
+        self._generator = generator
+        self._folder = folder
+        self._view = view
+
+    def started(self, character: str) -> None:
+        say(f"{character!r} begins")
+
+    def progressed(self, character: str, progress: Progress) -> None:
+        self._view.show(repr(character), progress)
+
+    def finished(self, character: str, trained: TrainedGan, kept: bool) -> None:
+        self._view.end(repr(character))
+        where = f"kept in {shown_path(self._folder)}" if kept else "it could not be kept"
+        seconds = as_text.duration(trained.seconds)
+        say(f"{character!r}: trained {trained.steps:,} steps in {seconds}; {where}")
+        try:
+            pictures = write_training_pictures(trained, self._generator, (character,), Path.cwd())
+        except UserError as error:  # no reason to give up the others
+            say(sentence(str(error)))
+            return
+        say(_pictures_written(trained, pictures))
+
+    def interrupted(self, character: str, reason: str) -> None:
+        self._view.end(repr(character))
+        say(f"The training of {character!r} {reason}; it begins again")
+
+    def failed(self, character: str, reason: str) -> None:
+        self._view.end(repr(character))
+        say(f"{character!r} could not be trained: {as_text.reason_in_short(reason)}")
+
+    def stopped(self, characters: Sequence[str]) -> None:
+        for character in characters:
+            self._view.end(repr(character))
+        which = ", ".join(map(repr, characters))
+        say(f"Training was ended without {which}; what was finished before is kept.")
+
+
+class GeneratorDialogue:
+    """Asks which generators are to be trained, and what they are to draw."""
+
+    def __init__(
+        self,
+        session: TrainerPredictor,
+        asker: Asker,
+        settings_files: SettingsFiles,
+        wait_for_keras: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            session: trains and draws.
+            asker: where answers come from.
+            settings_files: asks for the file with GAN settings.
+            wait_for_keras: returns when Keras is there.
+        """
+        self._session = session
+        self._asker = asker
+        self._settings_files = settings_files
+        self._wait_for_keras = wait_for_keras
+
+    def gan(self) -> None:
+        """`Gan`: train generators.
+
+        Raises:
+            UserError: an answer is wrong, or a generator could not be trained or kept.
+        """
+        generator = ask_for_generator(self._asker, TRAINED_GENERATORS)
+        one_by_one = generator not in KINDS or generator in CHARACTER_KINDS
+        answer = self._asker.ask("Characters, such as ABC [all]:") if one_by_one else ""
+        settings_file = self._settings_files.ask_for("GAN settings")
+        again = ask_yes_or_no(self._asker, "Train again what is trained already?")
+        if generator not in TRAINED_GENERATORS:
+            raise UserError(
+                f"there is no generator {quoted(generator)} to train; "
+                f"there are {', '.join(TRAINED_GENERATORS)}"
+            )
+        data_set, classes = self._session.data_set, self._session.data_set.classes
+        names = data_set.names_in(answer) if answer.lower() != "all" else []
+        wanted = [data_set.class_of(name)[0] for name in names or classes]
+        if not one_by_one:
+            wanted = wanted[:1]  # it stands for all
+        chosen = [
+            classes[index]
+            for index in dict.fromkeys(wanted)  # 'c' and 'C' share a generator
+            if again or self._session.lacks_generator(generator, classes[index])
+        ]
+        if not chosen:
+            self._say_all_are_trained(
+                generator, [classes[index] for index in wanted], settings_file
+            )
+        for character in chosen:  # nothing is trained where one of them cannot be
+            self._session.plan_generator(generator, character, settings_file)
+        self._train_all(generator, chosen, settings_file)
+
+    def _say_all_are_trained(
+        self, generator: str, characters: Sequence[str], settings_file: Path
+    ) -> None:
+        """Say also how many of them the settings file would train otherwise, or further.
+
+        Raises:
+            UserError: something is wrong with the file.
+        """
+        settings = read_gan_settings(settings_file).get(generator)
+        known = self._session.trained_generators.of(generator)
+        others = sum(
+            settings is None
+            or not same_training(known[character].settings, settings)
+            or known[character].steps < settings.steps
+            for character in set(characters)
+        )
+        how = f", {others} of them by other settings or in fewer steps" if others else ""
+        say(f"All of them are trained already{how}; Y trains them again, by the settings file.")
+
+    def train_missing(self, generator: str, character: str) -> None:
+        """Say that a generator is not there yet, and train it by the program's own settings.
+
+        Args:
+            generator: one of `image_generator.TRAINED_GENERATORS`.
+            character: that it is to draw.
+
+        Raises:
+            UserError: it could not be trained or kept.
+        """
+        if generator in CHARACTER_KINDS:
+            say(f"There is no generator {generator!r} of {character!r} yet.")
+        else:
+            folder = shown_path(self._session.trained_generators.folder(generator))
+            say(
+                f"There is no generator {generator!r} in {folder} that draws all "
+                f"{len(self._session.data_set.classes)} characters of this data set yet."
+            )
+        self._train_all(generator, [character], self._settings_files.default("GAN settings"))
+
+    def _train_all(self, generator: str, characters: Sequence[str], settings_file: Path) -> None:
+        """Train generators, one after the other, or side by side where the session has a cluster.
+
+        Raises:
+            UserError: one could not be trained or kept.
+        """
+        if self._session.cluster is not None and generator in CHARACTER_KINDS:
+            self._train_on_cluster(generator, characters, settings_file)
+            return
+        if self._session.cluster is not None and characters:
+            say(f"{generator!r} is one network, so it is trained on this machine alone.")
+        for character in characters:
+            if not self._train(generator, character, settings_file):
+                break
+
+    def _train_on_cluster(
+        self, generator: str, characters: Sequence[str], settings_file: Path
+    ) -> None:
+        """Train generators side by side on the session's cluster, with their progress shown."""
+        if not characters:
+            return
+        plans = [
+            self._session.plan_generator(generator, character, settings_file)
+            for character in characters
+        ]
+        drawn = tuple(character for plan in plans for character in plan.characters)
+        say(
+            f"Training {generator!r} to draw {named(drawn)} on the cluster at "
+            f"{self._session.cluster}: {plans[0].steps:,} steps each. "
+            "Ctrl-C ends it and keeps the generators that are finished."
+        )
+        self._wait_for_keras()
+        with stop_on_interrupt() as stop, make_gans_view(make_console()) as view:
+            self._session.train_generators_on_cluster(
+                generator,
+                characters,
+                settings_file,
+                observer=_OnCluster(
+                    generator, self._session.trained_generators.folder(generator), view
+                ),
+                should_stop=stop,
+            )
+
+    def _train(self, generator: str, character: str, settings_file: Path) -> bool:
+        """Train a generator with its progress shown; returns whether it was trained to its end."""
+        plan = self._session.plan_generator(generator, character, settings_file)
+        say(
+            f"Training {generator!r} to draw {named(plan.characters)}: "
+            f"{counted(plan.steps, 'step')} on {counted(plan.images, 'image')}, "
+            f"about {as_text.duration(plan.seconds)}. Ctrl-C ends it and keeps what was learnt."
+        )
+        self._wait_for_keras()
+        with stop_on_interrupt() as stop, make_gan_view(make_console()) as show:
+            trained = self._session.train_generator(
+                generator, character, settings_file, show=show, should_stop=stop
+            )
+        finished = trained.steps == plan.steps
+        known = self._session.trained_generators.of(generator).get(character)
+        kept = f"kept in {shown_path(self._session.trained_generators.folder(generator))}"
+        if not finished and known is not None and known.steps > trained.steps:
+            kept = f"the earlier one, of {counted(known.steps, 'step')}, stays"
+        say(
+            f"{'Trained' if finished else 'Ended after'} {counted(trained.steps, 'step')} in "
+            f"{as_text.duration(trained.seconds)}; {kept}"
+        )
+        self._write_pictures(trained, generator, plan.characters)
+        return finished
+
+    def _write_pictures(
+        self, trained: TrainedGan, generator: str, characters: tuple[str, ...]
+    ) -> None:
+        """Write what it drew while it was trained; no reason to give up others if it cannot."""
+        try:
+            pictures = write_training_pictures(trained, generator, characters, Path.cwd())
+        except UserError as error:
+            say(sentence(str(error)))
+            return
+        say(_pictures_written(trained, pictures))
+
+    def generate(self) -> None:
+        """`Generate`: write a sheet, a line of text, or a data set of drawn characters.
+
+        Raises:
+            UserError: an answer is wrong, a generator is not there yet, or nothing can be written.
+        """
+        generator = ask_for_generator(self._asker, GENERATORS)
+        text = self._asker.ask("Characters, or a line of text [all characters]:")
+        count = self._asker.ask("How many of each; 0 writes the text as a line [10]:")
+        answer = self._asker.ask(
+            "File, .png for a picture, .mat or .npz for a data set:", paths=True
+        )
+        path = as_path(answer)
+        check_suffix(path)
+        data_set = self._session.data_set
+        text = text or data_set.as_text(data_set.classes)
+        number = _whole_number(count or "10")
+        characters = list(dict.fromkeys(data_set.names_in(text)))
+        check_number(path, len(characters), number)
+        for character in characters:
+            if self._session.lacks_generator(generator, character):
+                raise UserError(
+                    f"there is no generator {generator!r} of {character!r} yet; "
+                    "use Gan to train it first"
+                )
+        self._wait_for_keras()
+        say(f"Written: {shown_path(self._written(generator, text, number, path))}")
+
+    def _written(self, generator: str, text: str, count: int, path: Path) -> Path:
+        """Draw and write what was asked for; an existing file is never replaced."""
+        path = unused_path(path)
+        if count == 0:
+            if path.suffix.lower() != ".png":
+                raise UserError("a line of text is a picture: give a file that ends in .png")
+            write_line(self._session.draw_line(generator, text), path)
+            return path
+        if path.suffix.lower() == ".png":
+            drawn = self._session.draw_hands(generator, text, count)
+            numbered = write_sheet(drawn, self._session.data_set.classes, path)
+            if numbered:
+                say(as_text.written_as_numbers(numbered, self._session.data_set.classes))
+        else:
+            drawn = self._session.draw_each(generator, text, count)
+            write_data_set(drawn, path, self._session.seed)
+        return path
+
+
+def _pictures_written(trained: TrainedGan, folder: Path) -> str:
+    """A sentence on what `write_training_pictures` wrote."""
+    what = "What it drew over time, and the losses" if len(trained.previews) else "The losses"
+    return f"{what}: {shown_path(folder)}"
+
+
+def _whole_number(answer: str) -> int:
+    answer = answer.lstrip("0") or answer[:1]
+    if not answer.isascii() or not answer.isdigit() or int(answer[:7]) > MOST_DRAWINGS:
+        raise UserError(f"{quoted(answer)} is not a whole number from 0 to {MOST_DRAWINGS:,}")
+    return int(answer)

@@ -1,0 +1,1 @@
+"""Generators that are trained: one a character or one for all; and what they draw, as files."""

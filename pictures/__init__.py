@@ -1,0 +1,1 @@
+"""Any picture of one character as an image like those of a data set."""

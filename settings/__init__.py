@@ -1,0 +1,1 @@
+"""What text files and stored folders say of networks and trainings, read as data and checked."""

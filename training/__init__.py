@@ -1,0 +1,1 @@
+"""How a network learns: its Keras layers, batches, distortions, optimizer and loss."""

@@ -1,0 +1,1 @@
+"""What a person sees: results as text, and what takes long as it goes."""
