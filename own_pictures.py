@@ -35,14 +35,13 @@ from evaluation import overlap
 from evaluation.recognition import Likely, ranked
 from pictures.image_polarity import on_black
 from pictures.image_preparation import (
-    IMAGE_SIZE,
     LEAST_WIDTH_OF_SEVERAL,
     characters_in_a_row,
-    is_like_emnist,
-    is_prepared,
     prepared,
     shrunk,
 )
+from pictures.image_rendering import IMAGE_SIZE
+from pictures.prepared_images import is_like_emnist, is_prepared
 
 MOST_BYTES = 2**28  # of one picture
 MOST_PICTURES = 100_000  # of a folder

@@ -269,7 +269,8 @@ def _names(pictures: Sequence[_Picture]) -> tuple[str, ...]:
 
 def _images(found: _Gathered) -> tuple[Images, str]:
     """The images (N, 28, 28), and a note on what was done to them."""
-    from pictures.image_preparation import is_prepared, prepared
+    from pictures.image_preparation import prepared
+    from pictures.prepared_images import is_prepared
 
     images = np.frombuffer(found.pixels, np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
     whole = np.array([picture.whole for picture in found.pictures], np.bool_)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = (
     {"counting", "errors", "sentences", "unused_path", "process_lock", "pictures"},
     {"settings", "data_formats", "evaluation"},
-    {"training", "denoising", "downloads", "image_groups"},
+    {"training", "denoising", "downloads", "image_groups", "fonts"},
     {"cnn_model", "data_parser"},
     {"gan", "model_collection", "keras_preload", "own_pictures"},
     {"storage", "crews", "collection_query", "collection_evaluation", "learning_curves"},
@@ -82,7 +82,7 @@ def test_imports_point_one_way(path: Path) -> None:
     module = module_of(path)
     used = {name for name, _ in imports(path) if name in LEVEL and name != module}
     if module in PROGRAMS:
-        assert used <= {"errors", "data_parser", "data_formats"}
+        assert used <= {"errors", "data_parser", "data_formats", "fonts"}
         return
     if module in TRAINING_PROGRAMS:
         assert not used & {"menu", "terminal", "views", "trainer_predictor"}

@@ -16,12 +16,13 @@ import pytest
 import data_parser
 import glyph_dataset
 from errors import DataError, UserError
+from fonts import characters, hands, sharing, typefaces
 
 pytest.importorskip("PIL")
 pytest.importorskip("fontTools")
 
 SHIPPED = Path(__file__).parents[1] / "dataset" / "letters-small.mat"
-EVERYTHING = glyph_dataset.CHARACTERS
+EVERYTHING = characters.CHARACTERS
 UNITS = 1000
 
 
@@ -106,10 +107,10 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> glyph_dataset.GlyphDatase
 
 
 def test_classes_are_those_of_emnist_balanced() -> None:
-    assert "".join(glyph_dataset.CLASSES) == "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
-    assert glyph_dataset.characters_of("C") == "Cc"
-    assert glyph_dataset.characters_of("A") == "A"
-    assert glyph_dataset.characters_of("a") == "a"
+    assert "".join(characters.CLASSES) == "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+    assert characters.characters_of("C") == "Cc"
+    assert characters.characters_of("A") == "A"
+    assert characters.characters_of("a") == "a"
 
 
 def test_images_are_like_emnist(drawn: glyph_dataset.GlyphDataset) -> None:
@@ -130,8 +131,8 @@ def test_images_are_like_emnist(drawn: glyph_dataset.GlyphDataset) -> None:
 
 def test_images_stand_upright(tmp_path: Path) -> None:
     """The stem of '0' is at the left, and its two bars are in the upper half."""
-    face = glyph_dataset.read_typeface(make_font(tmp_path / "font.ttf", "Font"))
-    jobs = [glyph_dataset.Job(0, "0", face)] * 20
+    face = typefaces.read_typeface(make_font(tmp_path / "font.ttf", "Font"))
+    jobs = [sharing.Job(0, "0", face)] * 20
     mean = glyph_dataset.draw_jobs(jobs, np.random.default_rng(0)).astype(float).mean(axis=0)
     # A lean to the right moves the foot of the stem to the left.
     assert mean[16:, :14].sum() > 2 * mean[16:, 14:].sum()
@@ -146,14 +147,14 @@ def test_each_class_has_the_asked_number(fonts: Path) -> None:
 
 def test_training_and_test_share_no_family(drawn: glyph_dataset.GlyphDataset, fonts: Path) -> None:
     training, test = (
-        {glyph_dataset.read_typeface(path).family for path in set(paths)}
+        {typefaces.read_typeface(path).family for path in set(paths)}
         for paths in (drawn.training_fonts, drawn.test_fonts)
     )
     assert training and test
     assert not training & test
-    faces = [glyph_dataset.read_typeface(path) for path in glyph_dataset.find_font_files(fonts)]
+    faces = [typefaces.read_typeface(path) for path in typefaces.find_font_files(fonts)]
     for seed in range(20):
-        sides = glyph_dataset.split_families(faces, np.random.default_rng(seed))
+        sides = sharing.split_families(faces, np.random.default_rng(seed))
         one, other = ({face.family for face in side} for side in sides)
         assert one and other and one | other == {"One", "Two", "Three"}
         assert not one & other
@@ -170,19 +171,17 @@ def test_seed_decides_every_pixel(drawn: glyph_dataset.GlyphDataset, fonts: Path
 
 
 def test_images_of_one_character_vary(tmp_path: Path) -> None:
-    face = glyph_dataset.read_typeface(make_font(tmp_path / "font.ttf", "Font"))
-    images = glyph_dataset.draw_jobs(
-        [glyph_dataset.Job(11, "B", face)] * 8, np.random.default_rng(0)
-    )
+    face = typefaces.read_typeface(make_font(tmp_path / "font.ttf", "Font"))
+    images = glyph_dataset.draw_jobs([sharing.Job(11, "B", face)] * 8, np.random.default_rng(0))
     assert len({image.tobytes() for image in images}) == 8
 
 
 def test_merged_letters_are_drawn_in_both_cases(fonts: Path) -> None:
-    faces = [glyph_dataset.read_typeface(fonts / "one.ttf")]
-    jobs = glyph_dataset.plan_jobs(faces, 4, np.random.default_rng(0))
+    faces = [typefaces.read_typeface(fonts / "one.ttf")]
+    jobs = sharing.plan_jobs(faces, 4, np.random.default_rng(0))
     written = {
         name: sorted(job.character for job in jobs if job.label == label)
-        for label, name in enumerate(glyph_dataset.CLASSES)
+        for label, name in enumerate(characters.CLASSES)
     }
     assert written["C"] == ["C", "C", "c", "c"]
     assert written["A"] == ["A"] * 4
@@ -191,39 +190,39 @@ def test_merged_letters_are_drawn_in_both_cases(fonts: Path) -> None:
 
 def test_weights_of_a_family_share_its_turn(tmp_path: Path) -> None:
     faces = [
-        glyph_dataset.read_typeface(make_font(tmp_path / f"{n}.ttf", family))
+        typefaces.read_typeface(make_font(tmp_path / f"{n}.ttf", family))
         for n, family in enumerate(["Many", "Many", "Many", "Few"])
     ]
-    jobs = glyph_dataset.plan_jobs(faces, 8, np.random.default_rng(0))
+    jobs = sharing.plan_jobs(faces, 8, np.random.default_rng(0))
     assert sum(job.typeface.family == "Few" for job in jobs) == len(jobs) / 2
 
 
 def test_missing_blank_and_box_glyphs_are_not_drawn(tmp_path: Path) -> None:
     rest = EVERYTHING.replace("7", "")
     font = make_font(tmp_path / "font.ttf", "Font", rest, blank="Q", box="x", same="rst")
-    face = glyph_dataset.read_typeface(font)
+    face = typefaces.read_typeface(font)
     assert set(face.missing) == set("7Qxrst")
     assert face.characters == set(EVERYTHING) - set("7Qxrst")
 
 
 def test_small_capitals_are_not_drawn_as_lower_case(tmp_path: Path) -> None:
     some = make_font(tmp_path / "some.ttf", "Some", small_capitals="rc")
-    face = glyph_dataset.read_typeface(some)
+    face = typefaces.read_typeface(some)
     assert face.small_capitals == "r"  # 'c' shares the class of 'C', so its look is welcome
     assert "c" in face.characters and "r" not in face.characters
     every = make_font(tmp_path / "all.ttf", "All", small_capitals="abdefghnqrt")
-    assert glyph_dataset.read_typeface(every).small_capitals == "abdefghnqrt"
+    assert typefaces.read_typeface(every).small_capitals == "abdefghnqrt"
 
 
 @pytest.mark.parametrize("flavor", ["woff", "woff2"])
 def test_web_fonts_draw_what_plain_ones_draw(tmp_path: Path, flavor: str) -> None:
     if flavor == "woff2":
         pytest.importorskip("brotli")
-    plain = glyph_dataset.read_typeface(make_font(tmp_path / "plain.ttf", "Font"))
-    web = glyph_dataset.read_typeface(make_font(tmp_path / f"a.{flavor}", "Font", flavor=flavor))
+    plain = typefaces.read_typeface(make_font(tmp_path / "plain.ttf", "Font"))
+    web = typefaces.read_typeface(make_font(tmp_path / f"a.{flavor}", "Font", flavor=flavor))
     assert web.characters == plain.characters
     one, other = (
-        glyph_dataset.draw_jobs([glyph_dataset.Job(0, "5", face)], np.random.default_rng(0))
+        glyph_dataset.draw_jobs([sharing.Job(0, "5", face)], np.random.default_rng(0))
         for face in (plain, web)
     )
     assert np.array_equal(one, other)
@@ -232,7 +231,7 @@ def test_web_fonts_draw_what_plain_ones_draw(tmp_path: Path, flavor: str) -> Non
 def test_emnist_image_centres_a_lone_dot() -> None:
     scan = np.zeros((40, 40), bool)
     scan[3, 35] = True
-    image = glyph_dataset.emnist_image(scan)
+    image = hands.emnist_image(scan)
     assert image.shape == (28, 28)
     assert image.max() == 255
     rows, columns = np.nonzero(image == 255)
@@ -250,7 +249,7 @@ def test_unreadable_fonts_are_reported_and_skipped(fonts: Path) -> None:
     for name in ("broken.ttf", "empty.otf", "half.ttf"):
         assert sum(name in line for line in lines) == 1
         with pytest.raises(DataError, match=name):
-            glyph_dataset.read_typeface(fonts / name)
+            typefaces.read_typeface(fonts / name)
 
 
 def test_class_that_no_font_draws_is_named(tmp_path: Path) -> None:
@@ -270,8 +269,8 @@ def test_class_of_one_family_cannot_be_split(tmp_path: Path) -> None:
 
 def test_families_that_complete_each_other_are_split_well(tmp_path: Path) -> None:
     letters, digits = EVERYTHING[10:], EVERYTHING[:10]
-    for number, characters in enumerate([letters, digits, letters, digits]):
-        make_font(tmp_path / f"{number}.ttf", f"Family {number}", characters)
+    for number, drawn_by_it in enumerate([letters, digits, letters, digits]):
+        make_font(tmp_path / f"{number}.ttf", f"Family {number}", drawn_by_it)
     drawn = glyph_dataset.make_dataset(tmp_path, 2)
     assert set(drawn.test_labels) == set(range(47))
     assert set(drawn.training_labels) == set(range(47))
@@ -313,7 +312,7 @@ def test_command_writes_a_file_that_opens(
     out = capsys.readouterr().out
     assert "47 training images" in out and "47 test images" in out
     train, test, classes = _read(target)
-    assert classes == glyph_dataset.CLASSES
+    assert classes == characters.CLASSES
     assert np.array_equal(train[0], drawn.training_images)
     assert np.array_equal(train[1], drawn.training_labels)
     assert np.array_equal(test[0], drawn.test_images)
@@ -374,7 +373,7 @@ def test_command_says_what_is_wrong(
 def test_shipped_file_is_what_its_readme_says() -> None:
     assert SHIPPED.stat().st_size < 2_000_000
     train, test, classes = _read(SHIPPED)
-    assert classes == glyph_dataset.CLASSES
+    assert classes == characters.CLASSES
     assert len(train[0]) == 3525 and len(test[0]) == 470
     assert set(np.bincount(train[1], minlength=47)) == {75}
     assert set(np.bincount(test[1], minlength=47)) == {10}
@@ -390,4 +389,4 @@ def test_shipped_file_is_what_its_readme_says() -> None:
 def test_shipped_file_opens_in_the_program() -> None:
     held = data_parser.read_labelled_images(SHIPPED)
     assert len(held.images) == 3995
-    assert tuple(held.classes) == glyph_dataset.CLASSES
+    assert tuple(held.classes) == characters.CLASSES

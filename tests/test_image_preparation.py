@@ -12,15 +12,10 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import data_parser
 from pictures.image_polarity import on_black
-from pictures.image_preparation import (
-    INK_SIZE,
-    THINNEST_LONE_STROKE,
-    THINNEST_STROKE,
-    characters_in_a_row,
-    cropped,
-    is_prepared,
-    prepared,
-)
+from pictures.image_preparation import characters_in_a_row, cropped, prepared
+from pictures.image_rendering import THINNEST_LONE_STROKE, THINNEST_STROKE
+from pictures.ink_masks import INK_SIZE
+from pictures.prepared_images import is_prepared
 
 LETTERS: dict[str, list[list[tuple[float, float]]]] = {
     "H": [[(0, 0), (0, 1)], [(1, 0), (1, 1)], [(0, 0.5), (1, 0.5)]],

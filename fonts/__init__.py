@@ -1,0 +1,1 @@
+"""Characters drawn from font files so that they look like scanned handwriting."""
