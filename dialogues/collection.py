@@ -17,7 +17,7 @@ from model_collection import origin_of
 from settings.hyperparameters import read_training_plan
 from storage.collection_folder import FILE_NAME
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
-from views import as_text
+from views import remarks, results_text, tables
 from views.training import ShownTraining, make_training_view
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ class CollectionDialogue:
         retrain = ask_yes_or_no(self._asker, "Train again what is trained already?")
         plan = read_training_plan(hyperparameter_file, parameter_file)  # problems are named at once
         if plan.activation_without_use:
-            say(as_text.activation_without_use(plan.activation_without_use))
+            say(remarks.activation_without_use(plan.activation_without_use))
         copies = self._session.copies_of_training_images()
         if any(copies.values()):
-            say(as_text.copies(copies, self._session.data_set))
+            say(remarks.copies(copies, self._session.data_set))
         self._wait_for_keras()
         from cnn_model import TrainingStopped
 
@@ -161,13 +161,13 @@ class CollectionDialogue:
             say(f"None of the entries, {len(collection.entries):,}, fits {quoted(query)}.")
             return
         if with_layers:
-            say(as_text.entries_with_layers(collection, listed))
+            say(results_text.entries_with_layers(collection, listed))
             say("")
         else:
-            make_console().print(as_text.results_table(collection, listed))
+            make_console().print(results_text.results_table(collection, listed))
         if query or len(listed) < len(collection.entries):
-            say(as_text.results_scope(selection, len(collection.entries)))
-        say(as_text.results_notes(collection, listed, self._session.data_set.fingerprint))
+            say(results_text.results_scope(selection, len(collection.entries)))
+        say(results_text.results_notes(collection, listed, self._session.data_set.fingerprint))
         if selection.query.curves:
             from learning_curves import write_learning_curves  # with Matplotlib
 
@@ -190,13 +190,13 @@ class CollectionDialogue:
             )
         )
         say(f"On {result.name}:")
-        make_console().print(as_text.evaluation_table(result))
-        say(as_text.confused_pairs(result))
+        make_console().print(tables.evaluation_table(result))
+        say(tables.confused_pairs(result))
         say(f"Confusion matrix: {shown_path(write_confusion_matrix(result, Path.cwd()))}")
         numbered = class_labels(result.classes).numbered
         if numbered:
             names = [result.classes[index] for index in numbered]
-            say(as_text.written_as_numbers(names, result.classes))
+            say(remarks.written_as_numbers(names, result.classes))
 
     def report(self) -> None:
         """`Report`: write a page with pictures on the data set and the collection.

@@ -15,7 +15,7 @@ from dialogues.common import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
 from sentences import sentence
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
-from views import as_text
+from views import remarks
 
 if TYPE_CHECKING:
     from denoising.noise import Noise
@@ -118,7 +118,7 @@ class DenoiseDialogue:
         say(
             f"{'Trained' if finished else 'Ended after'} "
             f"{counted(trained.steps, 'step')} in "
-            f"{as_text.duration(trained.seconds)}; {kept}"
+            f"{remarks.duration(trained.seconds)}; {kept}"
         )
         return finished
 

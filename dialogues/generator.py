@@ -22,7 +22,7 @@ from image_generator import GENERATORS, TRAINED_GENERATORS
 from sentences import sentence
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
 from unused_path import unused_path
-from views import as_text
+from views import remarks
 from views.gan import make_gan_view, make_gans_view
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class _OnCluster:
     def finished(self, character: str, trained: TrainedGan, kept: bool) -> None:
         self._view.end(repr(character))
         where = f"kept in {shown_path(self._folder)}" if kept else "it could not be kept"
-        seconds = as_text.duration(trained.seconds)
+        seconds = remarks.duration(trained.seconds)
         say(f"{character!r}: trained {trained.steps:,} steps in {seconds}; {where}")
         try:
             pictures = write_training_pictures(trained, self._generator, (character,), Path.cwd())
@@ -83,7 +83,7 @@ class _OnCluster:
 
     def failed(self, character: str, reason: str) -> None:
         self._view.end(repr(character))
-        say(f"{character!r} could not be trained: {as_text.reason_in_short(reason)}")
+        say(f"{character!r} could not be trained: {remarks.reason_in_short(reason)}")
 
     def stopped(self, characters: Sequence[str]) -> None:
         for character in characters:
@@ -237,7 +237,7 @@ class GeneratorDialogue:
         say(
             f"Training {generator!r} to draw {named(plan.characters)}: "
             f"{counted(plan.steps, 'step')} on {counted(plan.images, 'image')}, "
-            f"about {as_text.duration(plan.seconds)}. Ctrl-C ends it and keeps what was learnt."
+            f"about {remarks.duration(plan.seconds)}. Ctrl-C ends it and keeps what was learnt."
         )
         self._wait_for_keras()
         with stop_on_interrupt() as stop, make_gan_view(make_console()) as show:
@@ -251,7 +251,7 @@ class GeneratorDialogue:
             kept = f"the earlier one, of {counted(known.steps, 'step')}, stays"
         say(
             f"{'Trained' if finished else 'Ended after'} {counted(trained.steps, 'step')} in "
-            f"{as_text.duration(trained.seconds)}; {kept}"
+            f"{remarks.duration(trained.seconds)}; {kept}"
         )
         self._write_pictures(trained, generator, plan.characters)
         return finished
@@ -307,7 +307,7 @@ class GeneratorDialogue:
             drawn = self._session.draw_hands(generator, text, count)
             numbered = write_sheet(drawn, self._session.data_set.classes, path)
             if numbered:
-                say(as_text.written_as_numbers(numbered, self._session.data_set.classes))
+                say(remarks.written_as_numbers(numbered, self._session.data_set.classes))
         else:
             drawn = self._session.draw_each(generator, text, count)
             write_data_set(drawn, path, self._session.seed)

@@ -12,7 +12,7 @@ from errors import UserError
 from image_generator import GENERATORS
 from terminal import Asker, as_path, quoted, say, shown_path, shows_colours
 from unused_path import unused_path
-from views import as_text
+from views import reading_text
 
 if TYPE_CHECKING:
     from trainer_predictor import TrainerPredictor
@@ -68,7 +68,7 @@ class PredictDialogue:
             self._train_missing(generator, character)
         self._wait_for_keras()
         result = self._session.predict(generator, character)
-        say(as_text.prediction(result, shows_colours()))
+        say(reading_text.prediction(result, shows_colours()))
 
     def _read_pictures(self) -> None:
         from own_pictures import pictures_below, write_readings  # seldom needed
@@ -84,9 +84,9 @@ class PredictDialogue:
             )
         )
         if not path.is_dir():
-            say(as_text.picture_reading(readings[0], shows_colours()))
+            say(reading_text.picture_reading(readings[0], shows_colours()))
             return
-        say(as_text.picture_readings(readings))
+        say(reading_text.picture_readings(readings))
         table = unused_path(Path.cwd() / "readings.csv")
         write_readings(readings, path, table)
         say(f"Written: {shown_path(table)}")
@@ -94,4 +94,4 @@ class PredictDialogue:
     def _read_restored(self) -> None:
         if self._session.has_restored_image:
             self._wait_for_keras()
-        say(as_text.restored_prediction(self._session.read_restored(), shows_colours()))
+        say(reading_text.restored_prediction(self._session.read_restored(), shows_colours()))

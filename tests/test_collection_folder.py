@@ -43,7 +43,7 @@ from settings.network_layers import (
 from storage import collection_folder
 from storage.collection_folder import FILE_NAME, load_collection, remove_collection, save_collection
 
-ROOT = Path(collection_folder.__file__).parent
+ROOT = Path(collection_folder.__file__).parents[1]
 Change = Callable[[dict[str, Any]], None]
 many_examples = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120

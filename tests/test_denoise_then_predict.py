@@ -20,7 +20,7 @@ from menu import Menu
 from terminal import InputEnded, PipeAsker
 from tests.denoisers import a_denoiser
 from trainer_predictor import TrainerPredictor
-from views import as_text
+from views import reading_text
 
 KINDS = "convolutional", "conditional"
 DENOISERS = tuple(a_denoiser(kind, steps=20) for kind in KINDS)
@@ -115,7 +115,7 @@ def test_the_images_are_those_that_were_restored(reading: TrainerPredictor) -> N
 def test_the_verdict_is_on_the_character_that_was_restored(reading: TrainerPredictor) -> None:
     reading.restore(DENOISERS, NOISE, "A")
     result = reading.read_restored()
-    shown = as_text.restored_prediction(result, colours=False)
+    shown = reading_text.restored_prediction(result, colours=False)
     for reading_of_one, verdict in zip(
         result.readings, re.findall(r"Predicted character: (.*)", shown), strict=True
     ):

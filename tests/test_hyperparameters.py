@@ -46,7 +46,7 @@ from settings.network_layers import (
 )
 from settings.training_parameters import Distillation, TrainingParameters
 
-ROOT = Path(hyperparameters.__file__).parent
+ROOT = Path(hyperparameters.__file__).parents[1]
 GOOD_TRAINING = {"optimizer": "adam", "train_batch_size": 32, "train_epochs": 10}
 same_folder = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150

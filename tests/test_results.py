@@ -278,10 +278,11 @@ def test_the_only_entry_listed_is_named_where_another_one_is_used(data_set: Data
 
 def test_entries_are_listed_without_keras() -> None:
     script = (
-        "import sys, views, collection_query; from tests.entries import a_collection; "
+        "import sys, collection_query; from views import results_text; "
+        "from tests.entries import a_collection; "
         "collection = a_collection(30); listed = collection_query.select(collection, '').numbers; "
-        "list(views.results_table(collection, listed).lines(80)); "
-        "views.results_notes(collection, listed, ''); "
+        "list(results_text.results_table(collection, listed).lines(80)); "
+        "results_text.results_notes(collection, listed, ''); "
         "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)

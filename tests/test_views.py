@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 
 from cnn_model import Epoch, TrainingProgress
 from model_collection import ModelCollection, Schooling
-from views import as_text
+from views import picture_text, remarks, results_text
 from views.training import SHORTEST_BAR, progress_line
 
 
@@ -45,12 +45,12 @@ def test_results_lose_nothing_in_any_width(
     trained: ModelCollection, width: int, alike: bool
 ) -> None:
     collection = many_entries(trained, 12, alike=alike)
-    shown = printed(as_text.results_table(collection, range(12)), width)
+    shown = printed(results_text.results_table(collection, range(12)), width)
     assert all(len(line) <= width for line in shown.splitlines())
     assert "…" not in shown
     if width >= 80:
         for entry in collection.entries:
-            assert as_text.duration(entry.seconds) in shown
+            assert remarks.duration(entry.seconds) in shown
             assert f"{entry.validation.accuracy:.2%}" in shown
             assert f"{entry.test.loss:.4f}" in shown
 
@@ -59,20 +59,22 @@ def test_results_of_entries_trained_alike_are_one_line_each_in_80_columns(
     trained: ModelCollection,
 ) -> None:
     collection = many_entries(trained, 12, alike=True)
-    assert len(printed(as_text.results_table(collection, range(12)), 80).splitlines()) == 3 + 12
-    notes = as_text.results_notes(collection, range(12), "other")
+    assert (
+        len(printed(results_text.results_table(collection, range(12)), 80).splitlines()) == 3 + 12
+    )
+    notes = results_text.results_notes(collection, range(12), "other")
     assert "adam, batch 8, 100 epochs, rate 0.00025, patience 3." in notes
     assert "Entries 0 to 11:" in notes and "not the open data set" in notes
 
 
 def test_results_of_entries_trained_differently_say_how_each_was(trained: ModelCollection) -> None:
     collection = many_entries(trained, 3, alike=False)
-    shown = printed(as_text.results_table(collection, range(3)), 90)
+    shown = printed(results_text.results_table(collection, range(3)), 90)
     for row, epochs in zip(shown.splitlines()[-3:], ("100", "101", "102"), strict=True):
         assert row.endswith(f"  {epochs} epochs")
-    notes = as_text.results_notes(collection, range(3), "other")
+    notes = results_text.results_notes(collection, range(3), "other")
     said = "All were trained with adam, batch 8, rate 0.00025, patience 3; what differs stands with"
-    assert said in notes and said not in as_text.results_notes(collection, [0], "other")
+    assert said in notes and said not in results_text.results_notes(collection, [0], "other")
 
 
 def test_in_results_of_long_trainings_what_differs_stands_below_the_rows(
@@ -87,7 +89,7 @@ def test_in_results_of_long_trainings_what_differs_stands_below_the_rows(
         )
         for changes in keys
     ]
-    table = printed(as_text.results_table(trained, range(3)), 72)
+    table = printed(results_text.results_table(trained, range(3)), 72)
     assert [line.strip() for line in table.splitlines()[4:] if "%" not in line] == [
         "momentum 0.9, mixup 0.2",
         "cutmix 0.5",
@@ -95,7 +97,7 @@ def test_in_results_of_long_trainings_what_differs_stands_below_the_rows(
 
 
 def test_of_one_entry_it_is_said_which_was_trained_so(trained: ModelCollection) -> None:
-    notes = as_text.results_notes(many_entries(trained, 3, alike=True), [2], "other")
+    notes = results_text.results_notes(many_entries(trained, 3, alike=True), [2], "other")
     assert "Entry 2 was trained with adam, batch 8, 100 epochs" in notes
 
 
@@ -119,7 +121,7 @@ def test_the_line_of_a_long_training_fits_80_columns_and_stays_in_place() -> Non
 def test_an_ascii_picture_has_14_lines_of_28_with_dark_paper() -> None:
     image = np.zeros((28, 28), np.uint8)
     image[:14, :7] = 255
-    lines = as_text.picture(image, colours=False).splitlines()
+    lines = picture_text.picture(image, colours=False).splitlines()
     assert [len(line) for line in lines] == [30] * 16
     assert lines[1] == "|" + "@" * 7 + " " * 21 + "|"
     assert lines[8] == "|" + " " * 28 + "|"
@@ -127,7 +129,7 @@ def test_an_ascii_picture_has_14_lines_of_28_with_dark_paper() -> None:
 
 def test_a_colour_picture_holds_every_pixel_in_half_blocks() -> None:
     image = np.random.default_rng(1).integers(0, 256, (28, 28), dtype=np.uint8)
-    lines = as_text.picture(image, colours=True).splitlines()[1:-1]
+    lines = picture_text.picture(image, colours=True).splitlines()[1:-1]
     assert len(lines) == 14
     for pair, line in enumerate(lines):
         cells = re.findall(r"\x1b\[38;5;(\d+);48;5;(\d+)m▀", line)
@@ -149,13 +151,13 @@ def test_a_colour_picture_holds_every_pixel_in_half_blocks() -> None:
     ],
 )
 def test_a_duration_is_written_as_on_a_clock(seconds: float, shown: str) -> None:
-    assert as_text.duration(seconds) == shown
+    assert remarks.duration(seconds) == shown
 
 
 def test_results_say_whose_teacher_had_met_the_images(trained: ModelCollection) -> None:
     pupil = dataclasses.replace(trained.entries[0], schooling=Schooling(("f" * 64,), 2, 5))
     trained.entries[:] = [trained.entries[0]] + [pupil] * 8
-    notes = as_text.results_notes(trained, range(9), "0" * 64)
+    notes = results_text.results_notes(trained, range(9), "0" * 64)
     validation, test = pupil.validation.images, pupil.test.images
     assert (
         f"Entry 1: its teacher had met 2 of the {validation} validation images and 5 of the {test} "
@@ -167,7 +169,7 @@ def test_results_say_whose_teacher_had_met_the_images(trained: ModelCollection) 
 
 def test_numbers_in_a_picture_are_told_for_the_first_of_the_names() -> None:
     classes = tuple(f"name {number}" for number in range(1, 21))
-    few = as_text.written_as_numbers(classes[2:4], classes)
+    few = remarks.written_as_numbers(classes[2:4], classes)
     assert few.endswith("in the picture: #3 for name 3, #4 for name 4.")
-    many = as_text.written_as_numbers(classes[1:], classes)
+    many = remarks.written_as_numbers(classes[1:], classes)
     assert "#9 for name 9, and so on for 11 more, in the order of the characters." in many

@@ -17,7 +17,7 @@ from denoising.settings import DenoiserSettings, name_of
 from errors import UserError
 from terminal import shows_colours
 from unused_path import unused_path
-from views import as_text
+from views import picture_text, remarks, tables
 from views.progress import make_progress_view
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def progress_line(progress: DenoiserProgress) -> str:
     width = len(str(progress.steps))
     return (
         f"step {progress.step:>{width}}/{progress.steps} loss {progress.loss:7.4f} "
-        f"{as_text.duration(progress.seconds_left)} left"
+        f"{remarks.duration(progress.seconds_left)} left"
     )
 
 
@@ -78,7 +78,7 @@ def findings_tables(found: DenoisingFindings, width: int) -> list[Table]:
 
 
 def _findings_table(found: DenoisingFindings, columns: slice) -> Table:
-    table = as_text.plain_table()
+    table = tables.plain_table()
     table.add_column("Images")
     for heading in HEADINGS[columns]:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -216,7 +216,7 @@ def restored_image(restored: RestoredImage, width: int) -> str:
         titles = (f"{seen.name[: PICTURE_WIDTH - 1]:{PICTURE_WIDTH}}" for seen in row)
         lines.append(f" {''.join(titles)}".rstrip())
         images = np.stack([seen.image for seen in row])
-        lines.append(as_text.pictures(images, shows_colours()))
+        lines.append(picture_text.pictures(images, shows_colours()))
     longest = max(len(seen.name) for seen in restored.seen)
     for seen in restored.seen:
         if seen.likeliest:

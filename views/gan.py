@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gan.progress import FeatureProgress, GanProgress, Progress
 from terminal import shows_colours
-from views import as_text
+from views import picture_text, remarks
 from views.progress import SideBySide, make_progress_view, make_side_by_side_view
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def progress_line(progress: Progress) -> str:
     """Where a training stands, in words that keep their places while the numbers change."""
     width = len(str(progress.steps))
     step = f"{progress.step:>{width}}/{progress.steps}"
-    left = f"{as_text.duration(progress.seconds_left)} left"
+    left = f"{remarks.duration(progress.seconds_left)} left"
     if isinstance(progress, FeatureProgress):
         return (
             f"learning to read, step {step} loss {progress.loss:7.3f} "
@@ -55,7 +55,7 @@ class _Previews:
         fitting = (self._console.width - 2) // PREVIEW_WIDTH
         drawings = progress.preview[: max(1, min(MOST_DRAWINGS, fitting))]
         self._console.print(f"Step {progress.step}:")
-        self._console.print(Text.from_ansi(as_text.pictures(drawings, shows_colours())))
+        self._console.print(Text.from_ansi(picture_text.pictures(drawings, shows_colours())))
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from sentences import sentence
 from settings.hyperparameters import TrainingTask
 from settings.training_words import training_summary
 from terminal import keys_unseen
-from views import as_text
+from views import remarks, results_text, tables
 
 SHORTEST_BAR, LONGEST_BAR = 4, 24
 
@@ -79,17 +79,17 @@ class _Announcements:
             f"{training_summary(task.layers, task.parameters)}"
         )
         if task.parameters.verbose:
-            self._console.print(as_text.layer_table(task.layers, self._shown_training.class_count))
+            self._console.print(tables.layer_table(task.layers, self._shown_training.class_count))
 
     def variant_finished(self, number: int, entry: Entry) -> None:
         self._under_way.discard(number)
         self._say(
-            f"{self._named(number)} is trained in {as_text.duration(entry.seconds)}: "
+            f"{self._named(number)} is trained in {remarks.duration(entry.seconds)}: "
             f"validation accuracy {entry.validation.accuracy:.2%} "
             f"({counted(entry.validation.images, 'image')}), "
             f"test accuracy {entry.test.accuracy:.2%} ({counted(entry.test.images, 'image')})"
         )
-        met = as_text.taught_on_them(entry)
+        met = results_text.taught_on_them(entry)
         if met:
             self._say(f"Its teacher {met}")
 
@@ -103,7 +103,7 @@ class _Announcements:
 
     def variant_failed(self, number: int, reason: str) -> None:
         self._under_way.discard(number)
-        reason = as_text.reason_in_short(reason)
+        reason = remarks.reason_in_short(reason)
         self._say(f"{self._named(number)} could not be trained: {reason}")
 
     def not_kept(self, reason: str) -> None:
@@ -261,7 +261,7 @@ def _time_left(progress: TrainingProgress) -> str:
     """How long a training lasts; what comes after it takes long with many images, too."""
     if len(progress.finished) == progress.epochs:
         return "being scored"
-    return f"{as_text.duration(progress.seconds_left)} left"
+    return f"{remarks.duration(progress.seconds_left)} left"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,80 @@
+"""What several views say alike: scores, times, reasons, and remarks of a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from counting import counted, in_runs
+from data_parser import DataSet
+from evaluation.recognition import Score
+
+if TYPE_CHECKING:
+    pass
+
+MOST_NUMBERED = 8  # names whose numbers are told
+LONGEST_REASON = 200
+
+
+def reason_in_short(reason: str) -> str:
+    """Why something went wrong, as far as it can be shown in a line or two."""
+    return "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
+
+
+def share(score: Score) -> str:
+    """An accuracy with the number of images it was measured on."""
+    return f"{score.accuracy:.2%} of {counted(score.images, 'image')}"
+
+
+def score_cells(score: Score) -> tuple[str, str]:
+    """Accuracy and loss as two cells of a table."""
+    return f"{score.accuracy:.2%}", f"{score.loss:.4f}"
+
+
+def activation_without_use(numbers: Sequence[int]) -> str:
+    """A sentence on variants that name all their activations; numbers rise."""
+    which = f"variant{'' if len(numbers) == 1 else 's'} {in_runs(numbers)}"
+    return (
+        f"Every layer of {which} names its activation, or has none: 'activation' among the "
+        "training parameters changes nothing there, and what differs in it alone is trained once."
+    )
+
+
+def copies(found: Mapping[str, int], data_set: DataSet) -> str:
+    """A sentence on validation and test images that are among the training images.
+
+    Args:
+        found: how many, by split.
+        data_set: whose splits they are.
+    """
+    shares = [
+        f"{count:,} of the {counted(len(data_set.indices(split)), f'{split} image')}"
+        for split, count in found.items()
+        if count
+    ]
+    copied = sum(found.values())
+    return (
+        f"{' and '.join(shares)} {'is a copy' if copied == 1 else 'are copies'} of training "
+        "images: accuracy on them says nothing about new ones."
+    )
+
+
+def written_as_numbers(numbered: Sequence[str], classes: Sequence[str]) -> str:
+    """A sentence on names that stand as numbers in a picture, for want of a font.
+
+    Args:
+        numbered: the names, one or more.
+        classes: all names, in their order.
+    """
+    pairs = [f"#{classes.index(name) + 1} for {name}" for name in numbered[:MOST_NUMBERED]]
+    more = len(numbered) - len(pairs)
+    if more:
+        pairs.append(f"and so on for {more:,} more, in the order of the characters")
+    return f"No font here can write some names; a number stands in the picture: {', '.join(pairs)}."
+
+
+def duration(seconds: float) -> str:
+    """A time as `m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
