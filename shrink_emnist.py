@@ -48,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"shrink_emnist.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("shrink_emnist.py: stopped; nothing was written", file=sys.stderr)
+        return 130
     for line in _report(source, rows, options):
         print(line)
     return 0

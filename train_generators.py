@@ -19,10 +19,12 @@ import dataclasses
 import hashlib
 import multiprocessing
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +58,8 @@ PATIENCE = 5  # seconds, until it is said that another program is waited for
 
 
 def use_one_core() -> None:
-    """Keep a worker to one core; the others have work of their own."""
+    """Keep a worker to one core; the others have work of their own. Ctrl-C ends it silently."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     import cnn_model  # noqa: F401  (its processor settings come before TensorFlow)
 
     # isort: split
@@ -214,9 +217,21 @@ def main() -> None:
         _collect(options, folder)
     except UserError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(f"Stopped. What was finished is in {folder}: the same command goes on from there")
 
 
 def _collect(options: argparse.Namespace, folder: Path) -> None:
+    lessons = _missing_lessons(options, folder)
+    if options.kind in CHARACTER_KINDS:
+        _train_side_by_side(lessons, folder, options.workers)
+    else:
+        for lesson in lessons:
+            _train_resumably(lesson, folder)
+
+
+def _missing_lessons(options: argparse.Namespace, folder: Path) -> list[Lesson]:
+    """What no generator of the folder was taught yet; others are told how to draw by now."""
     kept = load_generators(folder, options.kind)
     lessons = []
     for lesson in _lessons(options):
@@ -226,28 +241,39 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
         elif there.settings != lesson.settings:  # only how it draws
             change = _drawing_otherwise(lesson)
             change_generators(folder, options.kind, change, _say_who_is_waited_for(folder))
-    if options.kind not in CHARACTER_KINDS:
-        for lesson in lessons:
-            checkpoint = folder.with_name(f"{folder.name}-{lesson.identity()}{SUFFIX}")
-            try:
-                checkpoint.parent.mkdir(parents=True, exist_ok=True)
-                _keep(folder, lesson.kind, teach(lesson, checkpoint))
-                checkpoint.unlink(missing_ok=True)
-            except OSError as error:
-                raise UserError(
-                    f"{checkpoint} cannot be written: {error.strerror or error}"
-                ) from error
-        return
+    return lessons
+
+
+def _train_resumably(lesson: Lesson, folder: Path) -> None:
+    """Train one generator, with a checkpoint beside the folder from which it goes on."""
+    checkpoint = folder.with_name(f"{folder.name}-{lesson.identity()}{SUFFIX}")
+    try:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        _keep(folder, lesson.kind, teach(lesson, checkpoint))
+        checkpoint.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{checkpoint} cannot be written: {error.strerror or error}") from error
+
+
+def _train_side_by_side(lessons: Iterable[Lesson], folder: Path, count: int) -> None:
+    """Train many generators, each on one core of its own."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.workers, context, use_one_core) as workers:
-        for finished in as_completed([workers.submit(teach, lesson) for lesson in lessons]):
+    with ProcessPoolExecutor(count, context, use_one_core) as workers:
+        trainings = {workers.submit(teach, lesson): lesson for lesson in lessons}
+        for finished in as_completed(trainings):
             try:
                 generator = finished.result()
             except UserError as error:
                 print(error, flush=True)
                 continue
+            except BrokenProcessPool as error:
+                raise UserError(
+                    "A process that trained was ended from outside, perhaps for want of memory. "
+                    f"What was finished is in {folder}: the same command goes on from there, with "
+                    "fewer --workers in less memory"
+                ) from error
             try:
-                _keep(folder, options.kind, generator)
+                _keep(folder, trainings[finished].kind, generator)
             except UserError:  # what else is trained could not be kept either
                 workers.shutdown(wait=False, cancel_futures=True)
                 raise

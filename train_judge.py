@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from errors import UserError
+
 IMAGES_A_CLASS = 2400
 BATCH = 128
 PEAK_LEARNING_RATE = 4e-3
@@ -168,13 +170,26 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
+    if options.epochs < 1 or options.seed < 0:
+        parser.error("--epochs is 1 or more, --seed 0 or more")
+    try:
+        _make(options)
+    except UserError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{options.target} cannot be written: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing was written")
+
+
+def _make(options: argparse.Namespace) -> None:
     import cnn_model  # noqa: F401  (its processor settings come before Keras)
     import data_parser
     from evaluation import judge
 
     data = data_parser.read_labelled_images(options.dataset, keep_digits=True)
     if data.classes != judge.CLASSES:
-        sys.exit(f"{options.dataset} has other classes than {' '.join(judge.CLASSES)}")
+        raise UserError(f"{options.dataset} has other classes than {' '.join(judge.CLASSES)}")
     learnt, test = ~data.in_test, data.in_test
     network = train(data.images[learnt], data.labels[learnt], options.epochs, options.seed)
     content = weights_file(network)

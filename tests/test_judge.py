@@ -1,5 +1,6 @@
 """Tests of the frozen judge: what it gives, and that it is always the same one."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy.typing as npt
 import pytest
 
 import data_parser
+import train_judge
+from data_parser import DataSet
 from errors import UserError
 from evaluation import judge
 from evaluation.judge import CLASSES, FEATURES, Judge, Opinion, load_judge
@@ -88,3 +91,29 @@ def test_the_judge_reads_the_test_rows_of_emnist(real_data: Path, loaded: Judge)
     accuracy = (found == wanted[data.labels[data.in_test]]).mean()
     assert len(found) >= 4_000
     assert accuracy >= 0.895
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["missing.mat", "judge.npz"], "missing.mat"),
+        (["letters.mat", "judge.npz"], "letters.mat has other classes than 0 1 2"),
+        (["letters.mat", "judge.npz", "--epochs", "0"], "--epochs is 1 or more"),
+    ],
+)
+def test_a_judge_of_other_characters_is_not_trained(
+    arguments: list[str],
+    told: str,
+    data_set: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    halves = data_set.images, data_set.labels
+    data_parser.write_mat("letters.mat", *halves, *halves, data_set.classes)
+    monkeypatch.setattr(sys, "argv", ["train_judge.py", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        train_judge.main()
+    assert told in f"{stopped.value.code}{capsys.readouterr().err}"
+    assert not Path("judge.npz").exists()

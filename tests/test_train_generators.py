@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,35 @@ def test_the_program_trains_in_workers_and_passes_over_what_it_has(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     run("--characters", "B", "--seed", "5")  # no worker begins, or this would take long
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
+
+
+class Dying(AtOnce):
+    """A pool whose second process is ended from outside."""
+
+    calls = 0
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        self.calls += 1
+        if self.calls == 1:
+            return super().submit(call, *arguments)
+        dead: Future[Any] = Future()
+        dead.set_exception(BrokenProcessPool("a process died"))
+        return dead
+
+
+def test_a_process_that_is_killed_is_told_and_what_was_finished_is_kept(
+    run: Run, fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_generators, "ProcessPoolExecutor", Dying)
+    monkeypatch.setattr(train_generators, "as_completed", list)
+    with pytest.raises(SystemExit) as caught:
+        run("--characters", "AB")
+    told = str(caught.value.code)
+    assert "was ended from outside" in told and str(tmp_path / "out") in told
+    assert set(kept(tmp_path)) == {"A"}
+    monkeypatch.setattr(train_generators, "ProcessPoolExecutor", AtOnce)
+    run("--characters", "AB")
+    assert set(kept(tmp_path)) == {"A", "B"} and len(fake.images) == 2
 
 
 def test_all_letters_are_trained_where_none_is_named(
@@ -495,8 +525,9 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_a_killed_training_of_all_goes_on_from_its_checkpoint(
     run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit) as stopped:
         run_all("--keep-digits")
+    assert "the same command goes on from there" in str(stopped.value.code)
     assert len(checkpoints(tmp_path)) == 1 and of_all(tmp_path) == {}
     went_on: list[int] = []
 
@@ -517,7 +548,7 @@ def test_a_checkpoint_of_another_lesson_is_not_gone_on_from(
     run_all: Run, mixed: Path, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:
     """A and B are asked for after 1 and A were broken off: as many, but others."""
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit):
         run_all("--keep-digits", "--characters", "1A")
     killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
     run_all("--characters", "AB")
@@ -530,7 +561,7 @@ def test_a_checkpoint_of_another_lesson_is_not_gone_on_from(
 def test_a_checkpoint_of_other_settings_is_no_crash(
     run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit):
         run_all()
     killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
     other = replace(OF_ALL, generator_widths=(3, 3, 3))
