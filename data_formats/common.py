@@ -20,7 +20,7 @@ SPLIT_NAMES = ("training", "validation", "test", "generator")
 DIGITS = frozenset("0123456789")
 MOST_IMAGES = 2_000_000  # EMNIST's largest part has 814,255; more is taken for a damaged size
 MOST_BYTES = 2**32  # of one array in a file
-LONGEST_NAME = 100  # of a class, in characters
+LONGEST_NAME = 255  # of a class, in characters; no folder has a longer one
 MOST_DIMENSIONS = 32  # what HDF5 and every numpy allow
 DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1; the rest is for short streams
 

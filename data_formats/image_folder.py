@@ -23,6 +23,7 @@ from data_formats.common import (
     Content,
     Images,
     Tell,
+    check_name,
     left_out_digits,
     note_on_digits,
     tell_nobody,
@@ -215,6 +216,8 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
     )
     if not classes:
         return None
+    for name in classes:
+        check_name(name)
     for name in [name for name in found.tried if name not in classes]:
         found.leave_out("empty", name, "none of its pictures can be used")
     notes = (*_notes(found), how, *_note_on_folders_above([pictures[row] for row in rows]))

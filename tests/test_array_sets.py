@@ -398,7 +398,7 @@ def test_such_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None
         ({"x": drawn(4), "y": [0, 1e20, 1, 1]}, "labels that are too large, such as 1e+20"),
         ({"x": drawn(4), "y": np.array([0, 2**63, 1, 1], np.uint64)}, "labels that are too large"),
         ({"x": drawn(4), "y": [b"a", b"\xff", b"a", b"b"]}, "text that is not UTF-8"),
-        ({"x": drawn(4), "y": ["a", "b" * 101, "a", "b"]}, "texts of 404 bytes"),
+        ({"x": drawn(4), "y": ["a", "b" * 256, "a", "b"]}, "texts of 1,024 bytes"),
         ({"x": drawn(4), "y": TRAIN, "Y": TRAIN[::-1]}, "the labels of x may be any of y, Y"),
         ({"x": drawn(4), "y": np.ones((4, 3))}, "not in each row a single one among zeros"),
         ({"x": drawn(4), "y": np.zeros((4, 3, 2))}, "labels are (number,) whole numbers or text"),

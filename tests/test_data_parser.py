@@ -906,7 +906,7 @@ def changed_about(**changes: Any) -> np.ndarray:
         ({"classes": np.array(["A", "A", "b"])}, "classes"),
         ({"classes": np.array(["A", "\n", "b"])}, "cannot name a class"),
         ({"classes": np.array(["A", " c", "b"])}, "'c' cannot name a class"),
-        ({"classes": np.array(["A", "c" * 101, "b"])}, "1 to 100 printable characters"),
+        ({"classes": np.array(["A", "c" * 256, "b"])}, "1 to 255 printable characters"),
         ({"test": np.array([42])}, "42"),
         ({"test": np.array([-1])}, "-1"),
         ({"test": np.arange(42)}, "more than once"),
