@@ -117,19 +117,6 @@ def slope_penalty(
     return ops.mean(ops.square(lengths - 1.0))
 
 
-def real_slope_penalty(score: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """Penalise any slope at real images: R1 of Mescheder et al. 2018.
-
-    Args:
-        score: the discriminator, from images (N, ...) to scores (N, 1).
-        real: float (N, 28, 28, 1).
-
-    Returns:
-        Half the mean of |gradient|^2, a scalar.
-    """
-    return 0.5 * ops.mean(_scores_and_squared_slopes(score, real)[1])
-
-
 def _scores_and_squared_slopes(
     score: Callable[[Tensor], Tensor], images: Tensor
 ) -> tuple[Tensor, Tensor]:

@@ -93,7 +93,7 @@ def load_denoisers(folder: Path) -> Denoisers:
     """Read all denoisers of a folder, checking everything before anything is used.
 
     Args:
-        folder: written by `save_denoiser`; one that is not there holds none.
+        folder: written by `change_denoisers`; one that is not there holds none.
 
     Returns:
         Denoisers by key.
@@ -134,19 +134,6 @@ def _read_denoiser(folder: Path, given: Any) -> Denoiser:
         versions=read_versions(about),
         weights=read_weights_row(folder, about.get("weights"), count),
     )
-
-
-def save_denoiser(folder: Path, denoiser: Denoiser) -> None:
-    """Add a denoiser to a folder, in place of one of the same key.
-
-    Args:
-        folder: a new folder, or one written by this module.
-        denoiser: what to keep.
-
-    Raises:
-        CollectionError: the folder is damaged or cannot be written; what was there is unchanged.
-    """
-    change_denoisers(folder, lambda kept: kept | {denoiser.key: denoiser})
 
 
 def change_denoisers(folder: Path, change: Callable[[Denoisers], Denoisers]) -> Denoisers:

@@ -15,8 +15,12 @@ from denoising.settings import TYPES, weight_shapes
 from errors import CollectionError
 from process_lock import LOCK_NAME, holding
 from storage.checked_folder import FILE_NAME
-from storage.denoiser_folder import Denoiser, load_denoisers, save_denoiser
+from storage.denoiser_folder import Denoiser, change_denoisers, load_denoisers
 from tests.denoisers import a_denoiser
+
+
+def save_denoiser(folder: Path, denoiser: Denoiser) -> None:
+    change_denoisers(folder, lambda kept: kept | {denoiser.key: denoiser})
 
 
 def trained(kind: str = "residual", *, fingerprint: str = 64 * "a", value: float = 0.5) -> Denoiser:

@@ -9,7 +9,7 @@ import pytest
 from keras import layers, ops
 
 from gan.gradients import value_and_gradients
-from gan.losses import LOSSES, discriminator_loss, real_slope_penalty, slope_penalty
+from gan.losses import LOSSES, discriminator_loss, slope_penalty
 from tests.games import gradients_of_discriminator, numbered_weights
 
 REAL = np.array([[-2.0], [0.5], [3.0], [0.0]], "float32")
@@ -97,7 +97,6 @@ def test_penalties_of_a_linear_score_follow_from_its_slope(length: float) -> Non
     assert float(slope_penalty(score, real, drawn, mixture())) == pytest.approx(
         (length - 1) ** 2, rel=1e-4, abs=1e-9
     )
-    assert float(real_slope_penalty(score, real)) == pytest.approx(0.5 * length**2, rel=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
@@ -112,8 +111,6 @@ def test_slopes_are_looked_at_between_real_and_drawn_images(share: float) -> Non
     lengths = np.linalg.norm(between.reshape(4, -1), axis=1)
     found = slope_penalty(score, real, drawn, mixture(share))
     assert float(found) == pytest.approx(np.mean((lengths - 1) ** 2), rel=1e-5)
-    squares = np.mean(np.sum(real.numpy() ** 2, axis=(1, 2, 3)))
-    assert float(real_slope_penalty(score, real)) == pytest.approx(0.5 * squares, rel=1e-5)
 
 
 def test_a_flat_score_has_a_finite_gradient() -> None:
