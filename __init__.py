@@ -87,6 +87,18 @@ def _parser() -> argparse.ArgumentParser:
         "NIST's MATLAB layout (.mat), IDX files, .npz of images and labels, or a name: mnist, "
         "fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits, -mnist",
     )
+    _add_folders(parser)
+    parser.add_argument(
+        "-s", "--seed", type=_seed, default=42, metavar="N", help="repeats a session (default 42)"
+    )
+    _add_splitting(parser)
+    _add_trainers(parser)
+    parser.add_argument("--version", action="version", version=f"handwriting {__version__}")
+    return parser
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    """Where trained networks and generators are."""
     parser.add_argument(
         "-m",
         "--model-collection-path",
@@ -101,9 +113,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="keep trained generators in this folder (default: gan_collection of the program)",
     )
-    parser.add_argument(
-        "-s", "--seed", type=_seed, default=42, metavar="N", help="repeats a session (default 42)"
-    )
+
+
+def _add_splitting(parser: argparse.ArgumentParser) -> None:
+    """Which images of the data set are used, and for what."""
     parser.add_argument("--keep-digits", action="store_true", help="keep 0 to 9 among the classes")
     parser.add_argument(
         "--file-split",
@@ -123,6 +136,10 @@ def _parser() -> argparse.ArgumentParser:
         help="keep pictures together that have this regular expression, or its first (...), alike "
         "in their paths, such as those of one hand or font; 'file' for the name without its ending",
     )
+
+
+def _add_trainers(parser: argparse.ArgumentParser) -> None:
+    """Who trains: processes of this machine, or a cluster."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "-w",
@@ -139,8 +156,6 @@ def _parser() -> argparse.ArgumentParser:
         help="train networks and generators on the Ray cluster whose head node is there; "
         "see docs/cluster.md",
     )
-    parser.add_argument("--version", action="version", version=f"handwriting {__version__}")
-    return parser
 
 
 def _seed(text: str) -> int:

@@ -302,6 +302,18 @@ def train_entry(
         cnn_model.set_weights(network, trained)
     if task.parameters.calibration is not None:
         _calibrate(network, data_set, task.parameters, should_stop)
+    return _scored(task, data_set, seed, fitted, network, should_stop)
+
+
+def _scored(
+    task: TrainingTask,
+    data_set: DataSet,
+    seed: int,
+    fitted: Fitted,
+    network: keras.Model,
+    should_stop: Callable[[], bool],
+) -> Entry:
+    """The entry that a fitted network makes, with its weights as small as they may be."""
     weights, validation = _smallest_weights(network, data_set, should_stop)
     reader = _reader(network, task.parameters)
     if reader is not network:

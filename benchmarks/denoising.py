@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -44,7 +45,8 @@ DENOISER = {
     "learning_rate": 0.002,
 }
 READER_EPOCHS = 10
-ROUND_RATES = (0.01, 0.005, 0.0015)
+ROUNDS = 10
+HIGHEST_RATE = 0.02  # of the first round; it falls to next to nothing as a cosine does
 DISTORTION = {"rotation": 8, "shift": 1, "scale": 0.08, "shear": 5, "elastic": 0.4}
 BLOCK = 2000  # images that are distorted at once
 
@@ -122,7 +124,8 @@ class Bench:
             network = self.network(start, "bfloat16")
             clean, labels = self.data_set.subset("training")
             rows = np.arange(len(clean))
-            for number, rate in enumerate(ROUND_RATES):
+            for number in range(ROUNDS):
+                rate = HIGHEST_RATE * (1 + math.cos(math.pi * number / ROUNDS)) / 2
                 images = seen(distorted(clean, self.seed + number), number)
                 _, parameters = reader_settings(
                     {"train_epochs": 1, "learning_rate": rate}, plain=True
@@ -247,7 +250,12 @@ def main() -> None:
         )
         print(f"| {sigma} | {' | '.join(cells)} |")
     if options.json:
-        settings = {"split": options.split, "seed": options.seed, "denoiser": DENOISER}
+        settings = {
+            "split": options.split,
+            "seed": options.seed,
+            "denoiser": DENOISER,
+            "rounds": ROUNDS,
+        }
         record(
             options.json,
             {
