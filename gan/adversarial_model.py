@@ -10,48 +10,14 @@ Any number of players. Who moves when is decided by an adversarial optimizer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import keras
 from keras import ops
 
 from gan.gradients import apply_gradients, assign_state, evaluated_at, value_and_gradients
+from gan.players import AdversarialOptimizer, Gradients, Player, Tensor, Values
 from gan.resumable_model import ResumableModel
-
-if TYPE_CHECKING:
-    from gan.adversarial_optimizers import AdversarialOptimizer
-
-Tensor: TypeAlias = Any
-Values: TypeAlias = list[list[Tensor]]  # of each player's weights, in the order of `variables`
-
-
-@dataclass(frozen=True, eq=False)
-class Player:
-    """One who moves its own weights to lower its own loss.
-
-    Attributes:
-        name: of its metric.
-        networks: the layers or models whose trainable weights it moves; no other player has them.
-        loss: from a prepared batch to a scalar; may use every player's networks.
-        optimizer: turns its gradients into moves.
-    """
-
-    name: str
-    networks: Sequence[keras.layers.Layer]
-    loss: Callable[[Any], Tensor]
-    optimizer: keras.optimizers.Optimizer
-
-    @property
-    def variables(self) -> list[Any]:
-        """The trainable weights it moves, each once."""
-        weights = [weight for network in self.networks for weight in network.trainable_variables]
-        return list({id(weight): weight for weight in weights}.values())
-
-    @property
-    def state(self) -> list[Any]:
-        """What its networks keep beside weights, such as moving averages of normalization."""
-        return [weight for network in self.networks for weight in network.non_trainable_variables]
 
 
 class AdversarialModel(ResumableModel):
@@ -187,23 +153,6 @@ class AdversarialModel(ResumableModel):
         player = self._players[move.index]
         apply_gradients(player.optimizer, move.gradients, player.variables)
         assign_state(player.state, move.state)
-
-
-@dataclass(frozen=True, eq=False)
-class Gradients:
-    """What a player would move by.
-
-    Attributes:
-        index: of the player.
-        loss: scalar.
-        gradients: one a weight of the player.
-        state: new values of the player's `state`, None where unchanged.
-    """
-
-    index: int
-    loss: Tensor
-    gradients: list[Tensor]
-    state: list[Any]
 
 
 def _check_players(players: Sequence[Player]) -> None:

@@ -8,39 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 from keras import ops
 
-from gan.adversarial_model import AdversarialModel, Gradients, Player, Values
 from gan.gradients import value_and_gradients
-
-Losses: TypeAlias = Mapping[int, Any]  # of the players that moved, by their index
-
-
-class AdversarialOptimizer(Protocol):
-    """Decides who moves when."""
-
-    def check(self, players: Sequence[Player]) -> None:
-        """Say whether it fits a game.
-
-        Raises:
-            ValueError: it names players that are not there, or the like.
-        """
-
-    def step(self, model: AdversarialModel, batch: Any) -> Losses:
-        """Move the players by one step.
-
-        Args:
-            model: the game.
-            batch: prepared.
-
-        Returns:
-            The loss of each player that moved, before its move, by its index.
-        """
+from gan.players import Game, Gradients, Losses, Player, Values
 
 
-def _move_all(model: AdversarialModel, moves: Sequence[Gradients]) -> Losses:
+def _move_all(model: Game, moves: Sequence[Gradients]) -> Losses:
     """All gradients are there before the first player moves."""
     for move in moves:
         model.move(move)
@@ -48,7 +24,7 @@ def _move_all(model: AdversarialModel, moves: Sequence[Gradients]) -> Losses:
 
 
 def _all_gradients(
-    model: AdversarialModel, values: Values, batch: Any, *, differentiable: bool = False
+    model: Game, values: Values, batch: Any, *, differentiable: bool = False
 ) -> list[Gradients]:
     return [
         model.gradients_of(index, values, batch, differentiable=differentiable)
@@ -70,7 +46,7 @@ class Simultaneous:
     def check(self, players: Sequence[Player]) -> None:
         """Fits every game."""
 
-    def step(self, model: AdversarialModel, batch: Any) -> Losses:
+    def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
         return _move_all(model, _all_gradients(model, model.values(), batch))
 
@@ -88,7 +64,7 @@ class Alternating:
     def check(self, players: Sequence[Player]) -> None:
         """Fits every game."""
 
-    def step(self, model: AdversarialModel, batch: Any) -> Losses:
+    def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
         order = range(len(model.players))
         losses: dict[int, Any] = {}
@@ -113,7 +89,7 @@ class Scheduled:
             raise ValueError("a schedule needs at least one turn")
         _check_names(self.schedule, players, "the schedule")
 
-    def step(self, model: AdversarialModel, batch: Any) -> Losses:
+    def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`; players that do not move report their loss all the same."""
         names = [player.name for player in model.players]
         turns = ops.convert_to_tensor([names.index(name) for name in self.schedule], "int32")
@@ -151,7 +127,7 @@ class Unrolled:
         if min(self.depths.values(), default=0) < 0:
             raise ValueError("unrolling needs depths of 0 or more")
 
-    def step(self, model: AdversarialModel, batch: Any) -> Losses:
+    def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
         moves = [
             self._gradients(model, index, player, batch)
@@ -159,9 +135,7 @@ class Unrolled:
         ]
         return _move_all(model, moves)
 
-    def _gradients(
-        self, model: AdversarialModel, index: int, player: Player, batch: Any
-    ) -> Gradients:
+    def _gradients(self, model: Game, index: int, player: Player, batch: Any) -> Gradients:
         values = model.values()
         depth = self.depths.get(player.name, 0)
         if depth == 0:
@@ -180,9 +154,7 @@ class Unrolled:
         _, gradients = value_and_gradients(loss_ahead, values[index])
         return Gradients(index, now[0], gradients, state)
 
-    def _opponents_moved(
-        self, model: AdversarialModel, index: int, values: Values, batch: Any
-    ) -> Values:
+    def _opponents_moved(self, model: Game, index: int, values: Values, batch: Any) -> Values:
         moved = list(values)
         for other in range(len(values)):
             if other != index:
@@ -210,7 +182,7 @@ class Extragradient:
     def check(self, players: Sequence[Player]) -> None:
         """Fits every game."""
 
-    def step(self, model: AdversarialModel, batch: Any) -> Losses:
+    def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
         values = model.values()
         here = _all_gradients(model, values, batch)
@@ -237,7 +209,7 @@ class Consensus:
     def check(self, players: Sequence[Player]) -> None:
         """Fits every game."""
 
-    def step(self, model: AdversarialModel, batch: Any) -> Losses:
+    def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
         values = model.values()
         sizes = [len(own) for own in values]

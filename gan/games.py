@@ -8,9 +8,10 @@ import keras
 
 from gan import adversarial_optimizers as strategies
 from gan import networks
-from gan.adversarial_model import AdversarialModel, Player
+from gan.adversarial_model import AdversarialModel
 from gan.keras_gan import GAN
 from gan.losses import LOSSES, discriminator_loss
+from gan.players import AdversarialOptimizer, Player
 from gan.settings import GanSettings, Strategy
 
 STEPS_A_CALL = 25
@@ -143,7 +144,7 @@ def adversarial_gan(
     )
 
 
-def make_strategy(strategy: Strategy) -> strategies.AdversarialOptimizer:
+def make_strategy(strategy: Strategy) -> AdversarialOptimizer:
     """The adversarial optimizer that settings name."""
     match strategy.type:
         case "simultaneous":

@@ -13,9 +13,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from gan.adversarial_model import AdversarialModel, Player
+from gan.adversarial_model import AdversarialModel
 from gan.adversarial_optimizers import (
-    AdversarialOptimizer,
     Alternating,
     Consensus,
     Extragradient,
@@ -26,6 +25,7 @@ from gan.adversarial_optimizers import (
 from gan.keras_gan import GAN
 from gan.losses import NON_SATURATING, discriminator_loss
 from gan.networks import SpectralDense
+from gan.players import AdversarialOptimizer, Player
 
 MakeOptimizer = Callable[[float], keras.optimizers.Optimizer]
 

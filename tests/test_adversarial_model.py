@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from gan.adversarial_model import AdversarialModel, Player
+from gan.adversarial_model import AdversarialModel
 from gan.adversarial_optimizers import (
-    AdversarialOptimizer,
     Alternating,
     Consensus,
     Extragradient,
@@ -22,6 +21,7 @@ from gan.adversarial_optimizers import (
 )
 from gan.gradients import value_and_gradients
 from gan.networks import BatchNormalization
+from gan.players import AdversarialOptimizer, Player
 from tests.games import (
     COUNT,
     LATENT,

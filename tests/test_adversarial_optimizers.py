@@ -15,7 +15,6 @@ import pytest
 from keras import ops
 
 from gan.adversarial_optimizers import (
-    AdversarialOptimizer,
     Alternating,
     Consensus,
     Extragradient,
@@ -23,6 +22,7 @@ from gan.adversarial_optimizers import (
     Simultaneous,
     Unrolled,
 )
+from gan.players import AdversarialOptimizer
 from tests import games
 from tests.games import BILINEAR, STEP, STRATEGIES, game_of, linear_game, play, play_on, point_of
 

@@ -51,6 +51,7 @@ NETWORKS = {
     "gan/losses.py",
     "gan/moments.py",
     "gan/networks.py",
+    "gan/players.py",
     "gan/resumable_model.py",
     "gan/training.py",
 }
