@@ -34,7 +34,7 @@ Weights = tuple[npt.NDArray[np.floating], ...]
 # Steps that run inside one call, so many that they have about as many images: fewer returns to
 # Python, and still one or more a second also for networks that learn 500 images in that time.
 IMAGES_A_CALL = 768
-PREDICTION_BATCH = 512
+PREDICTION_BATCH = 512  # readings at once; an image that is read at 25 places makes 25 of them
 # Up to this many images are read in one call: going through batches takes longer than reading them.
 FEW_IMAGES = 64
 
@@ -340,7 +340,8 @@ def average_over_shifts(network: keras.Model, shifts: int) -> keras.Model:
         shifts: pixels; all shifts count whose rows and columns together make at most so many.
 
     Returns:
-        A network like `network`, that shares its weights.
+        A network like `network`, that shares its weights; its `readings` says how often it reads
+        each image.
     """
     places = [
         (row, column)
@@ -353,7 +354,9 @@ def average_over_shifts(network: keras.Model, shifts: int) -> keras.Model:
     moved = [framed[:, row : row + 28, column : column + 28, 0] for row, column in places]
     probabilities = network(keras.ops.concatenate(moved, axis=0))
     several = keras.ops.reshape(probabilities, (len(places), -1, probabilities.shape[-1]))
-    return keras.Model(images, keras.ops.mean(several, axis=0))
+    reader = keras.Model(images, keras.ops.mean(several, axis=0))
+    reader.readings = len(places)
+    return reader
 
 
 def predict(
@@ -362,9 +365,9 @@ def predict(
     """Read images.
 
     Args:
-        network: made by `build_network`.
+        network: made by `build_network` or `average_over_shifts`.
         images: uint8 (N, 28, 28).
-        should_stop: asked after each `PREDICTION_BATCH` images or a few times as many.
+        should_stop: asked after each `PREDICTION_BATCH` readings or a few times as many.
 
     Returns:
         float32 (N, classes), probabilities; each row sums to 1.
@@ -375,8 +378,9 @@ def predict(
     if len(images) <= FEW_IMAGES:
         probabilities = _read_few(network, images)
     else:
+        batch = PREDICTION_BATCH // getattr(network, "readings", 1)
         probabilities = network.predict(
-            images, batch_size=PREDICTION_BATCH, verbose=0, callbacks=[_Stopper(should_stop)]
+            images, batch_size=batch, verbose=0, callbacks=[_Stopper(should_stop)]
         )
     return np.asarray(probabilities, np.float32)
 

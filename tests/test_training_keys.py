@@ -688,6 +688,22 @@ def test_three_pixels_are_25_places(reader: keras.Model) -> None:
     assert np.allclose(found, mean_over_shifts(reader, pixels, places), atol=1e-6)
 
 
+@pytest.mark.parametrize(("shifts", "calls"), [(0, 2), (1, 6), (3, 30)])
+def test_no_more_readings_are_held_at_once_for_reading_shifts(
+    reader: keras.Model, shifts: int, calls: int
+) -> None:
+    """600 images, and up to 512 readings at once: of 1, 5 and 25 places each."""
+    asked: list[None] = []
+
+    def note() -> bool:
+        asked.append(None)
+        return False
+
+    network = cnn_model.average_over_shifts(reader, shifts) if shifts else reader
+    cnn_model.predict(network, np.zeros((600, 28, 28), np.uint8), note)
+    assert len(asked) == calls
+
+
 def test_a_network_that_reads_shifts_follows_the_weights_of_the_plain_one() -> None:
     network = cnn_model.build_network(LINEAR, 3)
     shifted = cnn_model.average_over_shifts(network, 1)
