@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.class_labels import cells
+from evaluation.figures import new_figure, write_figure
 
 LETTERS_SIDE_BY_SIDE = 2  # of a name below a column
 LABEL_CELL = 0.085  # inches: what `class_labels.cells` counts, at 9 points
@@ -31,15 +32,15 @@ def plot_confusion_matrix(
     Raises:
         OSError: the file cannot be written.
     """
-    size = max(5.0, 0.24 * len(classes) + 1.5)
-    figure = _figure(size, size)
+    longest = max(map(cells, classes), default=0)
+    size = max(5.0, 0.24 * len(classes) + 1.5 + LABEL_CELL * longest)
+    figure = new_figure(size, size)
     axes = figure.add_subplot()
     totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     shares = matrix / totals
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ticks = np.arange(len(classes))
     # Texts are shown as they are: a '$' begins no formula.
-    longest = max(map(len, classes), default=0)
     turned = 90 if longest > LETTERS_SIDE_BY_SIDE else 0
     axes.set_xticks(ticks, classes, fontsize=8, parse_math=False, rotation=turned)
     axes.set_yticks(ticks, classes, fontsize=8, parse_math=False)
@@ -53,7 +54,7 @@ def plot_confusion_matrix(
     axes.set_ylabel("label")
     axes.set_title(title, fontsize=10, parse_math=False)
     figure.colorbar(picture, ax=axes, shrink=0.6, label="share of the label's images")
-    figure.savefig(path, dpi=150, format="png")
+    write_figure(figure, path)
 
 
 def plot_image_sheet(
@@ -77,7 +78,7 @@ def plot_image_sheet(
     sheet = _tiled(rows)
     height, width = (pixels / 60 for pixels in sheet.shape)  # 60 pixels an inch
     room = max(1.0, LABEL_CELL * max(map(cells, labels)) + 0.3)
-    figure = _figure(max(3.0, width + room), max(1.5, height + 0.5))
+    figure = new_figure(max(3.0, width + room), max(1.5, height + 0.5))
     axes = figure.add_subplot()
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
     row_height = len(sheet) / len(rows)
@@ -88,7 +89,7 @@ def plot_image_sheet(
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=10, parse_math=False)
-    figure.savefig(path, dpi=150, format="png")
+    write_figure(figure, path)
 
 
 def _tiled(rows: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
@@ -132,7 +133,7 @@ def plot_quality_bars(
             f"bars of {shape[0]} generators and {shape[1]} classes cannot be drawn from arrays of "
             f"shapes {recognition.shape} and {coverage.shape}"
         )
-    figure = _figure(max(6.0, 2.0 + 0.08 * shape[1] * (shape[0] + 1)), 6.0)
+    figure = new_figure(max(6.0, 2.0 + 0.08 * shape[1] * (shape[0] + 1)), 6.0)
     figure.suptitle(title, fontsize=10, parse_math=False)
     for axes, name, shares in zip(
         figure.subplots(2, 1), ("recognition", "coverage"), (recognition, coverage), strict=True
@@ -143,7 +144,7 @@ def plot_quality_bars(
     legend = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=6)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    figure.savefig(path, dpi=150, format="png")
+    write_figure(figure, path)
 
 
 def _grouped_bars(axes: Any, shares: npt.NDArray[np.floating], generators: Sequence[str]) -> None:
@@ -156,16 +157,6 @@ def _grouped_bars(axes: Any, shares: npt.NDArray[np.floating], generators: Seque
     axes.set_xlim(-0.6, len(classes) - 0.4)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
-
-
-def _figure(width: float, height: float) -> Any:
-    """An empty figure of so many inches that needs no screen."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def plot_accuracies(
@@ -188,7 +179,7 @@ def plot_accuracies(
     """
     if not curves:
         raise ValueError("there is nothing to draw")
-    figure = _figure(7.0, 4.5)
+    figure = new_figure(7.0, 4.5)
     axes = figure.add_subplot()
     for name, points in curves.items():
         quantities, accuracies, spreads = zip(*sorted(points), strict=True)
@@ -210,7 +201,7 @@ def plot_accuracies(
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     axes.set_title(title, fontsize=10, parse_math=False)
-    figure.savefig(path, dpi=150, format="png")
+    write_figure(figure, path)
 
 
 def plot_networks(
@@ -229,7 +220,7 @@ def plot_networks(
     """
     if not any(groups.values()):
         raise ValueError("there is nothing to draw")
-    figure = _figure(7.0, 4.5)
+    figure = new_figure(7.0, 4.5)
     axes = figure.add_subplot()
     for group, networks in groups.items():
         names, weights, accuracies, spreads = zip(*networks, strict=True)
@@ -251,4 +242,4 @@ def plot_networks(
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
     axes.set_title(title, fontsize=10, parse_math=False)
-    figure.savefig(path, dpi=150, format="png")
+    write_figure(figure, path)

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.class_labels import cells
+from evaluation.figures import new_figure, write_figure
 from evaluation.intervals import Proportion
 
 Images = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
-DPI = 150
 WIDTH = 8.0  # inches; what is wider has labels too small to read on a page
 PIXELS_AN_INCH = 100  # of the images that are shown
 IMAGES_IN_A_ROW = 8
@@ -65,7 +65,7 @@ def plot_class_counts(
     Raises:
         OSError: the file cannot be written.
     """
-    figure = _figure(WIDTH, 1.2 + 0.17 * len(labels))
+    figure = new_figure(WIDTH, 1.2 + 0.17 * len(labels))
     axes = figure.add_subplot()
     left = np.zeros(len(labels))
     places = np.arange(len(labels))
@@ -78,7 +78,7 @@ def plot_class_counts(
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     figure.legend(loc="outside upper center", ncols=len(splits), frameon=False)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def _label_rows(axes: Any, labels: Sequence[str]) -> None:
@@ -120,7 +120,7 @@ _IMAGE_TEXT: Mapping[str, Any] = {"va": "center", "fontsize": 9, "parse_math": F
 
 def _sheet(shape: tuple[int, ...]) -> Any:
     """Axes that fill a figure and have a unit a pixel, the first row at the top."""
-    figure = _figure(shape[1] / PIXELS_AN_INCH, shape[0] / PIXELS_AN_INCH, layout=None)
+    figure = new_figure(shape[1] / PIXELS_AN_INCH, shape[0] / PIXELS_AN_INCH, layout=None)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     return axes
@@ -137,7 +137,7 @@ def _write_sheet(axes: Any, canvas: Images, path: Path) -> None:
         extent=(0, width, height, 0),
         aspect="auto",
     )
-    _write(axes.figure, path)
+    write_figure(axes.figure, path)
 
 
 def plot_misread(images: Images, captions: Sequence[tuple[str, str]], path: Path) -> None:
@@ -185,7 +185,7 @@ def plot_maps(
     from matplotlib import colormaps
     from matplotlib.patheffects import withStroke
 
-    figure = _figure(5.0 * len(maps), 5.2)
+    figure = new_figure(5.0 * len(maps), 5.2)
     classes = np.unique(labels)
     colours = colormaps["turbo"](np.linspace(0.03, 0.97, len(classes)))
     for axes, each in zip(np.atleast_1d(figure.subplots(1, len(maps))), maps, strict=True):
@@ -205,7 +205,7 @@ def plot_maps(
         axes.set_aspect("equal", adjustable="datalim")  # so that distances can be compared
         axes.set_xticks([])
         axes.set_yticks([])
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def plot_proportions(
@@ -221,7 +221,7 @@ def plot_proportions(
     Raises:
         OSError: the file cannot be written.
     """
-    figure = _figure(WIDTH, 1.2 + (0.1 + 0.1 * len(series)) * max(len(labels), 4))
+    figure = new_figure(WIDTH, 1.2 + (0.1 + 0.1 * len(series)) * max(len(labels), 4))
     axes = figure.add_subplot()
     apart = 0.6 / len(series)
     for number, ((name, shares), marker) in enumerate(zip(series.items(), "osD^", strict=False)):
@@ -243,7 +243,7 @@ def plot_proportions(
     axes.grid(alpha=0.3)
     if len(series) > 1:
         figure.legend(loc="outside upper center", ncols=len(series), frameon=False)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def plot_learning_curves(curves: Sequence[Curve], path: Path) -> None:
@@ -260,7 +260,7 @@ def plot_learning_curves(curves: Sequence[Curve], path: Path) -> None:
     down = -(-len(curves) // across)
     title_height = 0.15 * max(curve.name.count("\n") for curve in curves)
     field_height = (2.0 if down > 1 else 2.8) + title_height
-    figure = _figure(max(4.5, 2.3 * across), 0.6 + field_height * down)
+    figure = new_figure(max(4.5, 2.3 * across), 0.6 + field_height * down)
     fields = figure.subplots(down, across, sharey=True, squeeze=False)
     for axes, curve in zip(fields.flat, curves, strict=False):
         epochs = np.arange(1, len(curve.training) + 1)
@@ -285,7 +285,7 @@ def plot_learning_curves(curves: Sequence[Curve], path: Path) -> None:
         ncols=2,
         frameon=False,
     )
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def plot_filters(filters: npt.NDArray[np.floating], path: Path) -> None:
@@ -306,25 +306,10 @@ def plot_filters(filters: npt.NDArray[np.floating], path: Path) -> None:
         row, column = divmod(number, across)
         top, left = row * (rows + 1), column * (columns + 1)
         sheet[top : top + rows, left : left + columns] = filters[..., number]
-    figure = _figure(max(3.0, 0.5 * across + 1.0), max(1.4, 0.5 * down + 0.3))
+    figure = new_figure(max(3.0, 0.5 * across + 1.0), max(1.4, 0.5 * down + 0.3))
     axes = figure.add_subplot()
     largest = max(float(np.abs(filters).max()), 1e-12)
     picture = axes.imshow(sheet, cmap="RdBu_r", vmin=-largest, vmax=largest)
     axes.set_axis_off()
     figure.colorbar(picture, ax=axes, label="weight")
-    _write(figure, path)
-
-
-def _figure(width: float, height: float, layout: Any = "constrained") -> Any:
-    """An empty figure of so many inches that needs no screen."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout=layout)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _write(figure: Any, path: Path) -> None:
-    # Without the library's name and version in it, the same data give the same file for longer.
-    figure.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
+    write_figure(figure, path)

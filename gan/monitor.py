@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from evaluation.figures import new_figure, write_figure
+
 Images = npt.NDArray[np.uint8]
 FRAME_MILLISECONDS = 350
 LAST_FRAME_MILLISECONDS = 2000
@@ -97,16 +99,13 @@ def plot_losses(losses: npt.NDArray[np.float64], title: str, path: Path) -> None
     Raises:
         OSError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7, 4)
     axes = figure.add_subplot()
+    alone = "o" if len(losses) == 1 else None  # no line goes through a single point
     for column, name in ((1, "discriminator"), (2, "generator")):
-        axes.plot(losses[:, 0], losses[:, column], label=name)
+        axes.plot(losses[:, 0], losses[:, column], label=name, marker=alone)
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.set_title(title, parse_math=False)
     axes.legend()
-    figure.savefig(path, dpi=120, format="png")
+    write_figure(figure, path)
