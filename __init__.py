@@ -66,7 +66,8 @@ def _prepare_streams() -> None:
         if getattr(sys, name) is None:
             mode = "w" if number else "r"
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
-        getattr(sys, name).reconfigure(errors="replace")
+        # Names of files may be any bytes, and an answer finds them only as it was given.
+        getattr(sys, name).reconfigure(errors="replace" if number else "surrogateescape")
 
 
 def _failed(sentence: str) -> int:
@@ -159,12 +160,9 @@ def _add_trainers(parser: argparse.ArgumentParser) -> None:
 
 
 def _seed(text: str) -> int:
-    digits = text.lstrip("0") or text[:1]
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 10 or int(digits) >= 2**32:
-        raise argparse.ArgumentTypeError(
-            f"{text[:40]!r} is no seed; give a whole number from 0 to {2**32 - 1}"
-        )
-    return int(digits)
+    from program_output import a_seed
+
+    return a_seed(text)
 
 
 def _shares(text: str) -> dict[str, int]:

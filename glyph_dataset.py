@@ -32,6 +32,7 @@ from fonts.characters import CHARACTERS, CLASSES
 from fonts.hands import IMAGE_SIDE, draw_character, random_hand
 from fonts.sharing import Job, plan_jobs, split_families
 from fonts.typefaces import Typeface, find_font_files, read_typeface, sized_outlines
+from program_output import a_seed, say
 
 Pixels = npt.NDArray[np.uint8]
 PER_CLASS = 85
@@ -178,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"images of each class, training and test together (default {PER_CLASS})",
     )
     parser.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="same seed, same images (default 0)"
+        "--seed", metavar="N", type=a_seed, default=0, help="same seed, same images (default 0)"
     )
     parser.add_argument("--force", action="store_true", help="replace TARGET if it exists")
     return parser
@@ -198,7 +199,7 @@ def _run(options: argparse.Namespace) -> None:
     _check_target(options.target, options.force)
     # fontTools warns of dates and checksums, which no reader of this program's output can use.
     logging.getLogger("fontTools").setLevel(logging.CRITICAL)
-    drawn = make_dataset(options.fonts, options.per_class, options.seed, report=print)
+    drawn = make_dataset(options.fonts, options.per_class, options.seed, report=say)
     data_parser.write_mat(
         options.target,
         drawn.training_images,
@@ -208,10 +209,10 @@ def _run(options: argparse.Namespace) -> None:
         CLASSES,
     )
     for name, fonts in (("training", drawn.training_fonts), ("test", drawn.test_fonts)):
-        print(f"{len(fonts)} {name} images drawn from {len(set(fonts))} fonts")
+        say(f"{len(fonts)} {name} images drawn from {len(set(fonts))} fonts")
     names = sorted({path.name for path in drawn.test_fonts})
-    print(f"fonts of the test images: {', '.join(names)}")
-    print(f"wrote {options.target} ({options.target.stat().st_size / 1e6:.1f} MB)")
+    say(f"fonts of the test images: {', '.join(names)}")
+    say(f"wrote {options.target} ({options.target.stat().st_size / 1e6:.1f} MB)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from data_formats.problems import one_line, shown
 from data_parser import LabelledImages, read_labelled_images, write_mat
 from errors import DataError, UserError
+from program_output import a_seed, say
 
 Counts = npt.NDArray[np.int64]
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("shrink_emnist.py: stopped; nothing was written", file=sys.stderr)
         return 130
     for line in _report(source, rows, options):
-        print(line)
+        say(line)
     return 0
 
 
@@ -228,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep all test rows, so that figures stay comparable; N counts training rows alone",
     )
-    add("--seed", type=int, default=42, metavar="N", help="seed of the choice (default: 42)")
+    add("--seed", type=a_seed, default=42, metavar="N", help="seed of the choice (default: 42)")
     add("--force", action="store_true", help="replace TARGET if it exists")
     return parser
 

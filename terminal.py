@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from errors import UserError
 
+BYTES_OF_NAMES = frozenset(map(chr, range(0xDC80, 0xDD00)))  # as Python stands in for them
 JOINERS = "\u200c\u200d"  # between letters; not seen
 
 if TYPE_CHECKING:
@@ -103,12 +104,16 @@ class PersonAsker:
 def _printable(answer: str) -> str:
     """An answer without space around it and without control characters, as a paste may have.
 
-    Spaces of any width, and what joins and parts letters of Persian or emoji, may be in file names.
+    Spaces of any width, what joins and parts letters of Persian or emoji, and bytes that are no
+    UTF-8 may be in file names.
     """
     return "".join(
         letter
         for letter in answer.strip()
-        if letter.isprintable() or letter in JOINERS or unicodedata.category(letter) == "Zs"
+        if letter.isprintable()
+        or letter in JOINERS
+        or letter in BYTES_OF_NAMES
+        or unicodedata.category(letter) == "Zs"
     )
 
 

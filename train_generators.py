@@ -21,6 +21,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -38,12 +39,14 @@ from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
 from generators.trained_generators import images_learnt, named
 from model_collection import library_versions, network_of
+from program_output import a_seed, say
 from storage.collection_folder import load_collection
 from storage.generator_folder import (
     CharacterGenerator,
     Generators,
     ImagesLearnt,
     change_generators,
+    check_generators_can_be_kept,
     load_generators,
     save_generator,
 )
@@ -60,6 +63,7 @@ PATIENCE = 5  # seconds, until it is said that another program is waited for
 def use_one_core() -> None:
     """Keep a worker to one core; the others have work of their own. Ctrl-C ends it silently."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import cnn_model  # noqa: F401  (its processor settings come before TensorFlow)
 
     # isort: split
@@ -67,6 +71,14 @@ def use_one_core() -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _end_with_parent() -> None:
+    """Whoever is left behind would learn on for nobody, or wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +169,7 @@ class _Log:
             self._said = time.monotonic()
             minutes = progress.seconds_left / 60
             what = type(progress).__name__.removesuffix("Progress")
-            print(f"{what} {progress.step:,}/{progress.steps:,}, {minutes:.0f} min", flush=True)
+            say(f"{what} {progress.step:,}/{progress.steps:,}, {minutes:.0f} min")
 
 
 def readable(reader: Path, data: LabelledImages, certainty: float) -> npt.NDArray[np.bool_]:
@@ -208,10 +220,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep-digits", action="store_true", help="digits as well")
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--seed", type=a_seed, default=42)
     options = parser.parse_args()
-    if options.workers < 1 or options.seed < 0 or not 0 <= options.certainty <= 1:
-        parser.error("--workers is 1 or more, --seed 0 or more, --certainty from 0 to 1")
+    if options.workers < 1 or not 0 <= options.certainty <= 1:
+        parser.error("--workers is 1 or more, --certainty from 0 to 1")
+    if options.characters == "":
+        parser.error("--characters names none; leave it out for all")
     folder = (options.folder or ROOT / "gan_collection" / options.kind).resolve()
     try:
         _collect(options, folder)
@@ -233,6 +247,7 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
 def _missing_lessons(options: argparse.Namespace, folder: Path) -> list[Lesson]:
     """What no generator of the folder was taught yet; others are told how to draw by now."""
     kept = load_generators(folder, options.kind)
+    check_generators_can_be_kept(folder)
     lessons = []
     for lesson in _lessons(options):
         there = kept.get(lesson.characters)
@@ -264,7 +279,7 @@ def _train_side_by_side(lessons: Iterable[Lesson], folder: Path, count: int) -> 
             try:
                 generator = finished.result()
             except UserError as error:
-                print(error, flush=True)
+                say(str(error))
                 continue
             except BrokenProcessPool as error:
                 raise UserError(
@@ -299,14 +314,14 @@ def _say_who_is_waited_for(folder: Path) -> Callable[[float], None]:
         nonlocal said
         if not said and waited > PATIENCE:
             said = True
-            print(f"waiting for another program, which is writing to {folder}", flush=True)
+            say(f"waiting for another program, which is writing to {folder}")
 
     return while_waiting
 
 
 def _keep(folder: Path, kind: str, generator: CharacterGenerator) -> None:
     save_generator(folder, kind, generator, _say_who_is_waited_for(folder))
-    print(f"{named(generator.characters)} {generator.seconds:.0f} s", flush=True)
+    say(f"{named(generator.characters)} {generator.seconds:.0f} s")
 
 
 def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import UserError
+from program_output import a_seed, say
 
 IMAGES_A_CLASS = 2400
 BATCH = 128
@@ -168,10 +169,10 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--epochs", type=int, default=14)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=a_seed, default=7)
     options = parser.parse_args()
-    if options.epochs < 1 or options.seed < 0:
-        parser.error("--epochs is 1 or more, --seed 0 or more")
+    if options.epochs < 1:
+        parser.error(f"--epochs is 1 or more, not {options.epochs}")
     try:
         _make(options)
     except UserError as error:
@@ -197,8 +198,8 @@ def _make(options: argparse.Namespace) -> None:
     digest = hashlib.sha256(content).hexdigest()
     reader = judge.load_judge(options.target, digest)
     right = reader.look_at(data.images[test]).probabilities.argmax(axis=1) == data.labels[test]
-    print(f"{options.target}: {len(content):,} bytes, SHA-256 {digest}")
-    print(f"test accuracy {right.mean():.2%} of {len(right):,} images")
+    say(f"{options.target}: {len(content):,} bytes, SHA-256 {digest}")
+    say(f"test accuracy {right.mean():.2%} of {len(right):,} images")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,14 @@ import numpy.typing as npt
 from counting import counted
 from data_parser import DataSet
 from errors import CollectionError, UserError
-from gan.settings import CHARACTER_KINDS, GanSettings
+from gan.settings import CHARACTER_KINDS, GanSettings, same_training
 from model_collection import library_versions
 from storage.generator_folder import (
     CharacterGenerator,
     Generators,
     ImagesLearnt,
     change_generators,
+    check_generators_can_be_kept,
     drawers_of,
     key_of,
     load_generators,
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 MINIMUM_IMAGES = 50
 MINIMUM_IMAGES_OF_MANY = 5  # of each: they share a network, and what hands have in common
-# Two cores, default settings; `benchmarks/gans.py`. Said where nothing was measured here.
-SECONDS_A_STEP = {"keras": 0.05, "keras_adversarial": 0.05, "conditional": 0.15}
-SECONDS_A_FEATURE_STEP = 0.02
 
 
 @dataclass(frozen=True)
@@ -47,13 +45,13 @@ class TrainingPlan:
         characters: what it would draw.
         images: to learn from.
         steps: batches.
-        seconds: estimate, from the latest training by the same settings where there is one.
+        seconds: estimate, from the latest training by the same settings; None without any.
     """
 
     characters: tuple[str, ...]
     images: int
     steps: int
-    seconds: float
+    seconds: float | None
 
 
 class TrainedGenerators:
@@ -75,6 +73,14 @@ class TrainedGenerators:
     def folder(self, kind: str) -> Path:
         """Where generators of a kind are kept."""
         return self._root / kind
+
+    def why_not_kept(self, kind: str) -> str | None:
+        """Why what is trained could not be kept in its folder; None where it could."""
+        try:
+            check_generators_can_be_kept(self.folder(kind))
+        except CollectionError as error:
+            return str(error)
+        return None
 
     def of(self, kind: str) -> dict[str, CharacterGenerator]:
         """What draws each character of the data set that something of a kind can draw.
@@ -108,16 +114,14 @@ class TrainedGenerators:
             UserError: there are too few images to learn from.
         """
         characters = self._characters(kind, class_index)
+        steps = settings.steps
         known = [
-            generator.seconds / generator.steps
+            generator.seconds / generator.steps * steps
             for generator in self._read(kind).values()
-            if generator.settings.network == settings.network and generator.steps
+            if generator.steps and same_training(replace(generator.settings, steps=steps), settings)
         ]
-        seconds = SECONDS_A_STEP[kind] * settings.steps
-        seconds += SECONDS_A_FEATURE_STEP * (settings.feature_steps or 0)
-        if known:
-            seconds = known[-1] * settings.steps
-        return TrainingPlan(characters, len(self._rows(characters)), settings.steps, seconds)
+        seconds = known[-1] if known else None
+        return TrainingPlan(characters, len(self._rows(characters)), steps, seconds)
 
     def _characters(self, kind: str, class_index: int) -> tuple[str, ...]:
         """What one generator learns together."""

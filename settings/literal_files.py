@@ -168,8 +168,11 @@ def parse_expression(path: Path, expected: str) -> ast.expr:
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
+        reason = error.msg
+        if "integer string conversion" in reason:  # Python's own limit, and its own advice on that
+            reason = "it has a number of thousands of digits"
         raise HyperparameterError(
-            f"{path}{line}: this cannot be read as {expected}: {error.msg}"
+            f"{path}{line}: this cannot be read as {expected}: {reason}"
         ) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise HyperparameterError(

@@ -204,6 +204,18 @@ def pixels(path: Path) -> Images:
         return np.asarray(picture.convert("L"))
 
 
+def test_what_cannot_be_kept_is_said_before_the_training(
+    letters: DataSet, saved_collection: Path, fake: FakeTraining, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    session = TrainerPredictor(letters, seed=3, generator_root=tmp_path / "file")
+    session.load(saved_collection)
+    shown = talk(session, "gan", "keras", "A", "", "n", "exit")
+    before, trained, _ = shown.partition("step 50/50")
+    assert trained and fake.trained
+    assert "could not be saved in" in before and "until the program ends" in before
+
+
 # ------------------------------------------------------------------------- Predict
 
 
@@ -214,7 +226,7 @@ def test_predict_trains_a_missing_generator_and_then_draws_and_reads(
     assert questions(shown) == ["Generator (", "Character:"] * 2
     assert "There is no generator 'keras' of 'A' yet.\n" in shown
     assert re.search(
-        r"Training 'keras' to draw 'A': 50 steps on 50 images, about \d+:\d\d\. "
+        r"Training 'keras' to draw 'A': 50 steps on 50 images\. "
         r"Ctrl-C ends it and keeps what was learnt\.\n",
         shown,
     )
@@ -447,8 +459,8 @@ def test_gan_trains_one_generator_for_all_and_asks_for_no_characters(
     shown = talk(session, "gan", "Conditional", "", "n", "exit")
     assert questions(shown) == ["Generator (", SETTINGS, RETRAIN]
     assert re.search(
-        r"^Training 'conditional' to draw 3 characters: 6 steps on 150 images, "
-        r"about \d+:\d\d\. Ctrl-C ends it and keeps what was learnt\.$",
+        r"^Training 'conditional' to draw 3 characters: 6 steps on 150 images\. "
+        r"Ctrl-C ends it and keeps what was learnt\.$",
         shown,
         re.M,
     )

@@ -77,6 +77,11 @@ def refused_training(folder: Path, text: str | bytes) -> str:
     return str(caught.value)
 
 
+def test_a_number_that_python_does_not_read_is_told_in_our_words(tmp_path: Path) -> None:
+    message = refused_training(tmp_path, "{'train_epochs':" + "9" * 6000 + "}")
+    assert message.endswith(": it has a number of thousands of digits")
+
+
 def test_a_problem_in_a_dictionary_of_several_lines_is_named_with_its_own_line(
     tmp_path: Path,
 ) -> None:

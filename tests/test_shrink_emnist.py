@@ -159,7 +159,7 @@ def test_the_source_is_never_overwritten(source: Path, capsys: pytest.CaptureFix
         (["--per-class", "9" * 5000], "--per-class"),
         (["--total", "2"], "--total is 2"),
         (["--total", "3", "--per-class", "3"], "not allowed"),
-        (["--seed", "-1"], "seed is -1"),
+        (["--seed=-1"], "'-1' is no seed"),
         (["--what"], "--what"),
         (["--wh\nat"], "--wh at"),
     ],

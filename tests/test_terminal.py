@@ -45,6 +45,12 @@ def test_control_characters_never_reach_the_answer() -> None:
     assert "\x1b" not in dialogue.getvalue()
 
 
+def test_bytes_of_a_file_name_that_are_no_utf_8_stay_in_an_answer() -> None:
+    asker, _ = pipe("bad\udcff.png\nlone\ud800\n")
+    assert os.fsencode(asker.ask("?")) == b"bad\xff.png"
+    assert asker.ask("?") == "lone"
+
+
 def test_a_line_that_is_too_long_is_one_answer_cut_off() -> None:
     longest = terminal.LONGEST_ANSWER
     for length in (longest - 1, longest, longest + 1, 5 * longest):

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
 import threading
@@ -154,6 +155,82 @@ def test_the_program_trains_in_workers_and_passes_over_what_it_has(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     run("--characters", "B", "--seed", "5")  # no worker begins, or this would take long
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--characters", ""], "--characters names none"),
+        (["--seed", "99999999999999999999"], "is no seed; give a whole number from 0 to 429496729"),
+        (["--seed", "-1"], "is no seed"),
+    ],
+)
+def test_arguments_that_mean_nothing_get_the_usage(
+    run: Run,
+    fake: FakeTraining,
+    arguments: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(*arguments)
+    assert caught.value.code == 2 and said in capsys.readouterr().err and fake.images == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_training(
+    run: Run, fake: FakeTraining, tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SystemExit) as caught:
+        run("--characters", "A")
+    assert "could not be saved in" in str(caught.value.code) and fake.images == []
+    assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_training_goes_on_where_its_output_cannot_be_written(
+    run: Run, fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        run("--characters", "AB")
+    assert set(kept(tmp_path)) == {"A", "B"}
+
+
+ORPHAN = """
+import multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+sys.path.insert(0, sys.argv[1])
+from train_generators import use_one_core
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, use_one_core) as workers:
+        print(workers.submit(os.getpid).result(), flush=True)
+        workers.submit(time.sleep, 300).result()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes end otherwise there")
+def test_workers_end_with_the_program_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "orphan.py"
+    script.write_text(ORPHAN)
+    command = [sys.executable, str(script), str(ROOT)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        worker = int(program.stdout.readline())
+        program.kill()
+    deadline = time.monotonic() + 30
+    while _is_running(worker):
+        assert time.monotonic() < deadline, "the worker learns on for nobody"
+        time.sleep(0.1)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 class Dying(AtOnce):

@@ -23,7 +23,6 @@ from gan.training import GanDiverged
 from generators.trained_generators import (
     MINIMUM_IMAGES,
     MINIMUM_IMAGES_OF_MANY,
-    SECONDS_A_STEP,
     TrainedGenerators,
     images_learnt,
     named,
@@ -295,7 +294,7 @@ def test_a_plan_says_what_the_training_would_be(
 ) -> None:
     plan = kept.plan("keras", 0, TINY)
     assert (plan.characters, plan.images, plan.steps) == (("A",), 50, 6)
-    assert plan.seconds > 0
+    assert plan.seconds is None
     train(kept)  # said to take 3 seconds for 6 steps
     assert kept.plan("keras", 1, replace(TINY, steps=60)).seconds == pytest.approx(30)
 
@@ -647,10 +646,10 @@ def test_a_plan_for_all_names_all_characters(
     for class_index in (0, 2):
         plan = kept_of_all.plan(KIND, class_index, PLAIN)
         assert (plan.characters, plan.images, plan.steps) == (("A", "B", "C"), 15, 6)
-        assert plan.seconds == pytest.approx(6 * SECONDS_A_STEP[KIND])
-    assert kept_of_all.plan(KIND, 0, READING).seconds > 6 * SECONDS_A_STEP[KIND]
+        assert plan.seconds is None
     train_all(kept_of_all)  # said to take 3 seconds for 6 steps
     assert kept_of_all.plan(KIND, 0, replace(PLAIN, steps=60)).seconds == pytest.approx(30)
+    assert kept_of_all.plan(KIND, 0, READING).seconds is None  # of other settings
 
 
 def test_too_few_images_of_one_character_refuse_a_training_of_all(
