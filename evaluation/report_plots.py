@@ -22,6 +22,7 @@ Images = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
 WIDTH = 8.0  # inches; what is wider has labels too small to read on a page
+SHORT_TEXT = 2  # cells of a text that covers little of a map
 PIXELS_AN_INCH = 100  # of the images that are shown
 IMAGES_IN_A_ROW = 8
 MISREAD_IN_A_ROW = 6
@@ -185,8 +186,10 @@ def plot_maps(
     from matplotlib import colormaps
     from matplotlib.patheffects import withStroke
 
-    figure = new_figure(5.0 * len(maps), 5.2)
     classes = np.unique(labels)
+    # Longer texts need more room, or they cover each other where classes are alike.
+    side = 5.0 if max(cells(texts[index]) for index in classes) <= SHORT_TEXT else 8.0
+    figure = new_figure(side * len(maps), side + 0.2)
     colours = colormaps["turbo"](np.linspace(0.03, 0.97, len(classes)))
     for axes, each in zip(np.atleast_1d(figure.subplots(1, len(maps))), maps, strict=True):
         place = np.searchsorted(classes, labels)
