@@ -33,19 +33,23 @@ def whole_number(low: int, high: int) -> Check:
     return check
 
 
-def number_between(low: float, high: float, *, including_low: bool) -> Check:
-    """A check for a number from `low` up to, not including, `high`, or above `low` to `high`."""
+def number_from(low: float, high: float) -> Check:
+    """A check for a number from `low` up to, not including, `high`."""
+    return _number(
+        lambda value: low <= value < high,
+        f"a number from {low:g} up to, not including, {high:g}",
+    )
 
+
+def number_above(low: float, high: float) -> Check:
+    """A check for a number above `low`, up to `high`."""
+    return _number(lambda value: low < value <= high, f"a number above {low:g}, at most {high:g}")
+
+
+def _number(is_right: Callable[[float], bool], wanted: str) -> Check:
     def check(value: Any) -> float:
-        inside = type(value) in (int, float) and (
-            low <= value < high if including_low else low < value <= high
-        )
-        if not inside:
-            raise ValueError(
-                f"a number from {low:g} up to, not including, {high:g}"
-                if including_low
-                else f"a number above {low:g}, at most {high:g}"
-            )
+        if type(value) not in (int, float) or not is_right(value):
+            raise ValueError(wanted)
         return float(value)
 
     return check

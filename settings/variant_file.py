@@ -19,7 +19,7 @@ from settings.literal_files import (
     Check,
     checked_fields,
     literal_value,
-    number_between,
+    number_from,
     one_of,
     one_or_two_whole_numbers,
     parse_expression,
@@ -65,7 +65,7 @@ LAYER_CHECKS: Mapping[str, Check] = {
     "ratio": whole_number(1, 4096),
     "layers": tuple,  # checked one by one before
     "pool_size": one_or_two_whole_numbers(1, 28),
-    "dropout_ratio": number_between(0, 1, including_low=True),
+    "dropout_ratio": number_from(0, 1),
     "dense_layer_size": whole_number(1, 65536),
 }
 
