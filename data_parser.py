@@ -366,7 +366,8 @@ def split_data(
     in_test: _Flags,
     classes: Sequence[str],
     seed: int,
-    file_split: bool,
+    *,
+    file_split: bool = False,
     shares: Mapping[str, int] = SPLIT_SHARES,
     groups: Indices | None = None,
 ) -> Splits:

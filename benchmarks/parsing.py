@@ -151,7 +151,7 @@ def parse(
     in_test = np.repeat([False, True], [len(chosen) for chosen in kept])
     pooled = np.concatenate([part[rows] for part, rows in zip(renumbered, kept, strict=True)])
     classes = [str(number) for number in letters]
-    return images, data_parser.split_data(pooled, in_test, classes, 42, False)
+    return images, data_parser.split_data(pooled, in_test, classes, 42)
 
 
 def loop_into_array(rows: Rows) -> Rows:

@@ -174,7 +174,7 @@ def write_data_set(drawn: DrawnCharacters, path: Path, seed: int) -> None:
     images = np.concatenate([drawn.images[index] for index in order])
     labels = np.repeat(np.arange(len(classes)), counts).astype(np.int32)
     in_test = np.concatenate([np.arange(count) % TEST_SHARE == 0 for count in counts])
-    splits = data_parser.split_data(labels, in_test, classes, seed, False)
+    splits = data_parser.split_data(labels, in_test, classes, seed)
     mixed = np.random.default_rng(seed).permutation(len(labels))
     if path.suffix.lower() == ".npz":
         data_set = data_parser.DataSet(images, labels, classes, splits, path, "seed", seed)

@@ -80,7 +80,7 @@ def make_data_set() -> MakeDataSet:
             row, column = divmod(int(label), 8)
             image[1 + 4 * row : 4 + 4 * row, 1 + 3 * column : 4 + 3 * column] = 255
         in_test = np.arange(len(labels)) % 5 == 0
-        splits = data_parser.split_data(labels, in_test, classes, seed, False)
+        splits = data_parser.split_data(labels, in_test, classes, seed)
         return DataSet(
             images=images,
             labels=labels,

@@ -205,7 +205,9 @@ def test_importing_the_module_costs_only_numpy() -> None:
 def splits_of(counts: list[int], seed: int = 1, in_test: Any = None, by_file: bool = False) -> Any:
     labels = np.repeat(np.arange(len(counts)), counts)
     in_test = np.zeros(len(labels), bool) if in_test is None else in_test
-    return labels, data_parser.split_data(labels, in_test, "ABCDEFGH"[: len(counts)], seed, by_file)
+    return labels, data_parser.split_data(
+        labels, in_test, "ABCDEFGH"[: len(counts)], seed, file_split=by_file
+    )
 
 
 def test_every_class_is_split_in_the_same_shares() -> None:
@@ -220,7 +222,7 @@ def test_every_class_is_split_in_the_same_shares() -> None:
 def test_shares_that_are_all_rounded_up_leave_something_to_train_on(count: int) -> None:
     labels = np.zeros(count, np.int64)
     shares = dict.fromkeys(data_parser.SPLIT_NAMES, 1)
-    splits = data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+    splits = data_parser.split_data(labels, labels > 0, "A", 1, shares=shares)
     sizes = [len(getattr(splits, name)) for name in data_parser.SPLIT_NAMES]
     assert sum(sizes) == count and min(sizes) >= 1 and max(sizes) - min(sizes) <= 2
 
@@ -230,13 +232,13 @@ def test_too_few_images_for_all_splits_are_refused_with_how_many_it_takes(count:
     labels = np.zeros(count, np.int64)
     shares = dict.fromkeys(data_parser.SPLIT_NAMES, 1)
     with pytest.raises(DataError, match="it needs at least 4"):
-        data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+        data_parser.split_data(labels, labels > 0, "A", 1, shares=shares)
 
 
 def test_splits_may_have_other_shares() -> None:
     labels = np.zeros(200, np.int64)
     shares = {"training": 7, "validation": 1, "test": 1, "generator": 1}
-    splits = data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+    splits = data_parser.split_data(labels, labels > 0, "A", 1, shares=shares)
     sizes = [len(getattr(splits, name)) for name in data_parser.SPLIT_NAMES]
     assert sizes == [140, 20, 20, 20]
 
@@ -244,7 +246,9 @@ def test_splits_may_have_other_shares() -> None:
 def test_other_shares_divide_what_is_not_the_files_test(tmp_path: Path) -> None:
     in_test = np.arange(110) >= 100
     shares = {"training": 8, "validation": 1, "test": 5, "generator": 1}
-    splits = data_parser.split_data(np.zeros(110, np.int64), in_test, "A", 1, True, shares)
+    splits = data_parser.split_data(
+        np.zeros(110, np.int64), in_test, "A", 1, file_split=True, shares=shares
+    )
     assert splits.test.tolist() == list(range(100, 110))
     assert [len(splits.training), len(splits.validation), len(splits.generator)] == [80, 10, 10]
 
@@ -254,14 +258,14 @@ def test_a_split_without_a_share_is_refused(validation: int) -> None:
     labels = np.zeros(20, np.int64)
     shares = {"training": 8, "validation": validation, "test": 1, "generator": 1}
     with pytest.raises(DataError, match="each split needs 1 or more"):
-        data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+        data_parser.split_data(labels, labels > 0, "A", 1, shares=shares)
 
 
 def test_small_shares_need_more_images_of_each_class() -> None:
     labels = np.zeros(40, np.int64)
     shares = {"training": 97, "validation": 1, "test": 1, "generator": 1}
     with pytest.raises(DataError, match="needs at least 50"):
-        data_parser.split_data(labels, labels > 0, "A", 1, False, shares)
+        data_parser.split_data(labels, labels > 0, "A", 1, shares=shares)
 
 
 @given(counts=st.lists(st.integers(5, 60), min_size=1, max_size=8), seed=st.integers(0, 2**40))
@@ -366,7 +370,7 @@ NAMES = ("alaph", "Ω", "T-shirt/top", "t", "T", "été")
 def with_names(tmp_path: Path) -> data_parser.DataSet:
     """A data set whose classes have names of any length and script, from a file."""
     labels = np.arange(60) % len(NAMES)
-    splits = data_parser.split_data(labels, np.zeros(60, bool), NAMES, 1, file_split=False)
+    splits = data_parser.split_data(labels, np.zeros(60, bool), NAMES, 1)
     made = data_parser.DataSet(
         images_of(60), labels.astype("i4"), NAMES, splits, tmp_path / "a", "seed", 1
     )

@@ -401,7 +401,7 @@ def test_errors_are_listed_surest_first(data_set: DataSet) -> None:
 def test_maps_show_the_classes_evenly_and_not_too_many_images() -> None:
     classes = [f"class {number}" for number in range(100)]
     labels = np.repeat(np.arange(100), 20).astype(np.int32)
-    splits = split_data(labels, np.zeros(2000, bool), classes, 1, False)
+    splits = split_data(labels, np.zeros(2000, bool), classes, 1)
     images = np.zeros((2000, 28, 28), np.uint8)
     data_set = DataSet(images, labels, tuple(classes), splits, Path("many.npz"), "seed", 1)
     rows = findings.rows_to_map(data_set, np.arange(2000), 1)
@@ -443,7 +443,7 @@ def test_many_classes_are_shown_in_part_and_that_is_said(tmp_path: Path) -> None
     classes = tuple(chr(0x4E00 + number) for number in range(120))
     labels = np.repeat(np.arange(120), 5).astype(np.int32)
     images = np.random.default_rng(1).integers(0, 255, (600, 28, 28), dtype=np.uint8)
-    splits = split_data(labels, np.zeros(600, bool), classes, 1, False)
+    splits = split_data(labels, np.zeros(600, bool), classes, 1)
     data_set = DataSet(images, labels, classes, splits, Path("many.npz"), "seed", 1)
     collection = collection_of(data_set, entry_of(data_set, 0))
     made = write_report(data_set, collection, tmp_path / "report", seed=1, read=read_by_network)

@@ -262,7 +262,7 @@ def test_a_file_with_nothing_new_has_no_score_on_new_images(
     data_set = session.data_set
     rows = np.sort(np.concatenate([data_set.splits.training, data_set.splits.validation]))
     labels = data_set.labels[rows]
-    splits = data_parser.split_data(labels, np.zeros(len(rows), bool), data_set.classes, 1, False)
+    splits = data_parser.split_data(labels, np.zeros(len(rows), bool), data_set.classes, 1)
     path = as_file(
         data_set, tmp_path / "a.npz", images=data_set.images[rows], labels=labels, splits=splits
     )
