@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counting import counted
-from data_formats.problems import shown
-from data_parser import SPLIT_SHARES, WANTED, open_data_set
+from data_parser import SPLIT_SHARES, open_data_set
+from dialogues.at_hand import at_hand
 from dialogues.collection import ONLY_IN_MEMORY, CollectionDialogue, kept_in, may_be_lost
 from dialogues.common import SettingsFiles, wait_for_keras
 from dialogues.denoise import DenoiseDialogue
 from dialogues.generator import GeneratorDialogue
 from dialogues.predict import PredictDialogue
-from errors import DataError, UserError
+from errors import UserError
 from keras_preload import KerasPreload
 from sentences import sentence
 from terminal import (
@@ -31,7 +31,6 @@ from terminal import (
     InputEnded,
     ask_yes_or_no,
     make_asker,
-    make_console,
     quoted,
     say,
     shown_path,
@@ -101,10 +100,10 @@ def run(
         Exit code: 0, or 2 when the data set cannot be used.
     """
     try:
-        at_hand = _at_hand(data_path)
-        with show_reading(at_hand) as tell:
+        path = at_hand(data_path)
+        with show_reading(path) as tell:
             data_set = open_data_set(
-                at_hand,
+                path,
                 seed=seed,
                 keep_digits=keep_digits,
                 file_split=file_split,
@@ -129,47 +128,6 @@ def run(
     menu.loop()
     session.autosave.end()
     return 0
-
-
-def _at_hand(data_path: Path) -> Path:
-    """The path itself, or, where it is the name of a known data set, its copy in the cache.
-
-    Raises:
-        UserError: there is no such file, or the data set cannot be downloaded.
-        KeyboardInterrupt: Ctrl-C in a download.
-    """
-    from downloads.known import KNOWN, cache_folder, is_known
-
-    if not _is_missing(data_path):
-        return data_path
-    name = str(data_path)
-    if not is_known(name):
-        raise DataError(
-            f"{shown(data_path)}: there is no such file; {WANTED}, or the name of one that is "
-            f"downloaded: {', '.join(KNOWN)}"
-        )
-    from downloads.fetching import fetch
-    from views.downloads import make_download_view
-
-    try:
-        with make_download_view(make_console()) as show:
-            return fetch(name, cache_folder(), show, should_stop=lambda: False)
-    except KeyboardInterrupt:
-        print(
-            f"Stopped. What has come is kept: with {name} again, the download goes on from there.",
-            file=sys.stderr,
-        )
-        raise
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):  # whoever opens it says what is wrong
-        return False
-    return False
 
 
 class Menu:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from collection_evaluation import write_confusion_matrix
 from collection_query import select
 from counting import counted
+from dialogues.at_hand import at_hand
 from dialogues.common import SettingsFiles, stop_on_interrupt, with_status
 from errors import UserError
 from evaluation.class_labels import class_labels
@@ -181,7 +182,7 @@ class CollectionDialogue:
             UserError: there is no entry, the data set cannot be used, or nothing can be written.
         """
         answer = self._asker.ask("Path of a labelled data set [the test split]:", paths=True)
-        path = as_path(answer) if answer else None
+        path = at_hand(as_path(answer)) if answer else None
         self._wait_for_keras()
         result = with_status(
             lambda show: self._session.evaluate(

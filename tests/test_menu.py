@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import data_parser
 import menu
 import model_collection
 from data_parser import DataSet, write_npz
@@ -658,6 +659,29 @@ def test_a_data_set_is_named_without_what_cannot_be_shown(
     assert (tmp_path / "confusion-matrix.png").exists()
     log = (state_folder() / "left-out.log").read_text().splitlines()
     assert len(log) == 2 and r"bad\udcff\nset.npz" in log[0]
+
+
+def test_evaluate_takes_the_name_of_a_data_set_that_is_downloaded(
+    session: TrainerPredictor,
+    saved_collection: Path,
+    data_set: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def fetched(name: str, *given: Any, **options: Any) -> Path:
+        asked.append(name)
+        path = tmp_path / "cache.npz"
+        data_parser.write_npz(data_set, path)
+        return path
+
+    monkeypatch.setattr("downloads.fetching.fetch", fetched)
+    monkeypatch.chdir(tmp_path)
+    session.load(saved_collection)
+    shown = talk(session, "evaluate", "mnist", "evaluate", "nist")
+    assert asked == ["mnist"] and "On all images of cache.npz:" in shown
+    assert "nist: there is no such file" in shown and "emnist-letters" in shown
 
 
 # ------------------------------------------------------------------------- the start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -66,3 +67,15 @@ def make_download_view(console: Console) -> Iterator[Callable[[Progress], None]]
             )
 
         yield show
+
+
+def say_how_it_goes_on(name: str) -> None:
+    """Say what becomes of a download that was broken off by Ctrl-C.
+
+    Args:
+        name: of the data set.
+    """
+    print(
+        f"Stopped. What has come is kept: with {name} again, the download goes on from there.",
+        file=sys.stderr,
+    )
