@@ -16,7 +16,7 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,8 @@ DENOISER = {
     "learning_rate": 0.002,
 }
 READER_EPOCHS = 10
-ROUNDS = 10
-HIGHEST_RATE = 0.02  # of the first round; it falls to next to nothing as a cosine does
+ROUND_RATES = (0.01, 0.005, 0.0015)
+HIGHEST_RATE = 0.02  # of the first of many rounds; it falls to next to nothing as a cosine does
 DISTORTION = {"rotation": 8, "shift": 1, "scale": 0.08, "shear": 5, "elastic": 0.4}
 BLOCK = 2000  # images that are distorted at once
 
@@ -54,12 +54,15 @@ BLOCK = 2000  # images that are distorted at once
 class Bench:
     """One data set, a denoiser and a reader, and what became of them so far."""
 
-    def __init__(self, data_set: DataSet, work: Path, seed: int) -> None:
-        """Keep stages in `work`."""
+    def __init__(
+        self, data_set: DataSet, work: Path, seed: int, rates: Sequence[float] = ROUND_RATES
+    ) -> None:
+        """Keep stages in `work`; readers are adapted in rounds of these learning rates."""
         from denoisers.trained_denoisers import TrainedDenoisers
 
         self.data_set = data_set
         self.seed = seed
+        self.rates = rates
         self.work = work
         self.denoisers = TrainedDenoisers(data_set, work / "denoisers", seed)
         self.seconds: dict[str, float] = {}
@@ -124,8 +127,7 @@ class Bench:
             network = self.network(start, "bfloat16")
             clean, labels = self.data_set.subset("training")
             rows = np.arange(len(clean))
-            for number in range(ROUNDS):
-                rate = HIGHEST_RATE * (1 + math.cos(math.pi * number / ROUNDS)) / 2
+            for number, rate in enumerate(self.rates):
                 images = seen(distorted(clean, self.seed + number), number)
                 _, parameters = reader_settings(
                     {"train_epochs": 1, "learning_rate": rate}, plain=True
@@ -232,13 +234,18 @@ def main() -> None:
     parser.add_argument("--sigmas", type=float, nargs="+", default=[0.2, 0.6, 1.0])
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--rounds", type=int, help="so many, of falling rates; three without it")
     parser.add_argument("--work", type=Path, required=True, help="folder for the stages")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     import data_parser
 
     data_set = data_parser.open_data_set(options.dataset, keep_digits=True, file_split=True)
-    bench = Bench(data_set, options.work, options.seed)
+    rates = [
+        HIGHEST_RATE * (1 + math.cos(math.pi * number / options.rounds)) / 2
+        for number in range(options.rounds or 0)
+    ]
+    bench = Bench(data_set, options.work, options.seed, rates or ROUND_RATES)
     results = {f"{sigma:g}": measure(bench, sigma, options.split) for sigma in options.sigmas}
     columns = list(next(iter(results.values())))
     print(f"| sigma | {' | '.join(columns)} |")
@@ -254,7 +261,7 @@ def main() -> None:
             "split": options.split,
             "seed": options.seed,
             "denoiser": DENOISER,
-            "rounds": ROUNDS,
+            "rounds": len(bench.rates),
         }
         record(
             options.json,
