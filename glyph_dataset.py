@@ -28,13 +28,13 @@ import numpy.typing as npt
 
 import data_parser
 from errors import DataError, UserError
+from fonts.arrays import Pixels
 from fonts.characters import CHARACTERS, CLASSES
 from fonts.hands import IMAGE_SIDE, draw_character, random_hand
 from fonts.sharing import Job, plan_jobs, split_families
 from fonts.typefaces import Typeface, find_font_files, read_typeface, sized_outlines
 from program_output import a_seed, say
 
-Pixels = npt.NDArray[np.uint8]
 PER_CLASS = 85
 TEST_SHARE = 10 / 85
 INSTALL = "install what is missing with: python -m pip install pillow fonttools brotli"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,13 @@ from collection_evaluation import write_confusion_matrix
 from collection_query import select
 from counting import counted
 from dialogues.at_hand import at_hand
-from dialogues.common import SettingsFiles, stop_on_interrupt, with_status
+from dialogues.common import Dialogue, stop_on_interrupt, with_status
 from errors import UserError
 from evaluation.class_labels import class_labels
 from model_collection import origin_of
 from settings.hyperparameters import read_training_plan
 from storage.collection_folder import FILE_NAME
-from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
+from terminal import as_path, ask_yes_or_no, make_console, quoted, say, shown_path
 from views import remarks, results_text, tables
 from views.training import ShownTraining, make_training_view
 
@@ -27,28 +26,8 @@ if TYPE_CHECKING:
 ONLY_IN_MEMORY = "Entries were not saved, and cannot be kept elsewhere."
 
 
-class CollectionDialogue:
+class CollectionDialogue(Dialogue):
     """Asks how networks are trained, where they are kept, and what is to be shown of them."""
-
-    def __init__(
-        self,
-        session: TrainerPredictor,
-        asker: Asker,
-        settings_files: SettingsFiles,
-        wait_for_keras: Callable[[], None],
-    ) -> None:
-        """Prepare.
-
-        Args:
-            session: holds the collection.
-            asker: where answers come from.
-            settings_files: asks for files of hyperparameters and of training parameters.
-            wait_for_keras: returns when Keras is there.
-        """
-        self._session = session
-        self._asker = asker
-        self._settings_files = settings_files
-        self._wait_for_keras = wait_for_keras
 
     def train(self) -> None:
         """`Train`: train the variants of a file.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from keras_preload import KerasPreload
 from terminal import (
@@ -22,6 +22,9 @@ from terminal import (
     say,
     shown_path,
 )
+
+if TYPE_CHECKING:
+    from trainer_predictor import TrainerPredictor
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_SETTINGS = {
@@ -79,6 +82,30 @@ class SettingsFiles:
             if answer.strip("'\" ") and os.path.isfile(another := as_path(answer)):
                 return another
             say(f"{quoted(answer)} is neither Y nor N, nor the path of a file.")
+
+
+class Dialogue:
+    """What dialogues that train something hold."""
+
+    def __init__(
+        self,
+        session: TrainerPredictor,
+        asker: Asker,
+        settings_files: SettingsFiles,
+        wait_for_keras: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            session: does what is asked for.
+            asker: where answers come from.
+            settings_files: asks for the files that say how something is trained.
+            wait_for_keras: returns when Keras is there.
+        """
+        self._session = session
+        self._asker = asker
+        self._settings_files = settings_files
+        self._wait_for_keras = wait_for_keras
 
 
 def wait_for_keras(keras: KerasPreload) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,41 +11,20 @@ from counting import counted
 from data_formats.problems import one_line
 from denoising.noise import parse_noises
 from denoising.settings import DenoiserSettings, read_denoiser_settings
-from dialogues.common import SettingsFiles, stop_on_interrupt, with_status
+from dialogues.common import Dialogue, stop_on_interrupt, with_status
 from errors import UserError
 from sentences import sentence
-from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
+from terminal import as_path, ask_yes_or_no, make_console, quoted, say, shown_path
 from views import remarks
 
 if TYPE_CHECKING:
     from denoising.noise import Noise
-    from trainer_predictor import TrainerPredictor
 
 DEFAULT_NOISE = "gaussian 0.2 0.6 1.0"
 
 
-class DenoiseDialogue:
+class DenoiseDialogue(Dialogue):
     """Asks which denoisers, which noise and which example; trains what is missing, and shows."""
-
-    def __init__(
-        self,
-        session: TrainerPredictor,
-        asker: Asker,
-        settings_files: SettingsFiles,
-        wait_for_keras: Callable[[], None],
-    ) -> None:
-        """Prepare.
-
-        Args:
-            session: trains, judges and restores.
-            asker: where answers come from.
-            settings_files: asks for the file of denoisers.
-            wait_for_keras: returns when Keras is there.
-        """
-        self._session = session
-        self._asker = asker
-        self._settings_files = settings_files
-        self._wait_for_keras = wait_for_keras
 
     def denoise(self) -> None:
         """`Denoise`: train denoisers, show what they are worth, and restore an example.

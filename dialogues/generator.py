@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counting import counted
-from dialogues.common import SettingsFiles, stop_on_interrupt
+from dialogues.common import Dialogue, stop_on_interrupt
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS, read_gan_settings, same_training
 from generators.generated_files import (
@@ -28,7 +28,6 @@ from views.gan import make_gan_view, make_gans_view
 if TYPE_CHECKING:
     from gan.course import TrainedGan
     from gan.progress import Progress
-    from trainer_predictor import TrainerPredictor
     from views.progress import SideBySide
 
 MOST_DRAWINGS = 100_000
@@ -92,28 +91,8 @@ class _OnCluster:
         say(f"Training was ended without {which}; what was finished before is kept.")
 
 
-class GeneratorDialogue:
+class GeneratorDialogue(Dialogue):
     """Asks which generators are to be trained, and what they are to draw."""
-
-    def __init__(
-        self,
-        session: TrainerPredictor,
-        asker: Asker,
-        settings_files: SettingsFiles,
-        wait_for_keras: Callable[[], None],
-    ) -> None:
-        """Prepare.
-
-        Args:
-            session: trains and draws.
-            asker: where answers come from.
-            settings_files: asks for the file with GAN settings.
-            wait_for_keras: returns when Keras is there.
-        """
-        self._session = session
-        self._asker = asker
-        self._settings_files = settings_files
-        self._wait_for_keras = wait_for_keras
 
     def gan(self) -> None:
         """`Gan`: train generators.

@@ -5,14 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
-# Pixels: grey values as uint8, or reals where 1 is ink. Mask: True is ink.
-Pixels = npt.NDArray[np.uint8]
-Reals = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from fonts.arrays import Mask, Pixels, Reals
 
 IMAGE_SIDE = 28
 BORDER = 2  # EMNIST's, in pixels of the scan

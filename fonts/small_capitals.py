@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from fonts.arrays import Pixels, Reals
 from fonts.characters import CLASSES
 from fonts.hands import holes
-
-Pixels = npt.NDArray[np.uint8]
-Reals = npt.NDArray[np.float64]
 
 PROFILE_SIDE = 32
 # How like a lower-case letter must be to its capital to be taken for a small one. Measured on 56

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from errors import DataError, UserError
+from fonts.arrays import Pixels
 from fonts.characters import CHARACTERS
 from fonts.hands import CAPITAL
 from fonts.small_capitals import small_capitals
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fontTools.ttLib import TTFont
     from PIL import ImageFont
 
-Pixels = npt.NDArray[np.uint8]
 
 FONT_SUFFIXES = frozenset({".ttf", ".otf", ".woff", ".woff2"})
 LONGEST = 3 * CAPITAL  # no outline may be longer: a broken font must not fill the memory

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-BLACK, WHITE = 31, 224  # up to and from here, grey is as good as black or white
+from pictures.arrays import Bytes
 
-_Bytes = npt.NDArray[np.uint8]
+BLACK, WHITE = 31, 224  # up to and from here, grey is as good as black or white
 
 
 def border_of(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -17,7 +17,7 @@ def border_of(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     return border
 
 
-def is_black_and_white(stack: _Bytes) -> bool:
+def is_black_and_white(stack: Bytes) -> bool:
     """Tell whether pictures as a whole are in strong black and white, on paper of one of the two.
 
     Args:
@@ -29,7 +29,7 @@ def is_black_and_white(stack: _Bytes) -> bool:
     return bool(extreme > 0.5 and np.median(contrasts) > (WHITE - BLACK) / 2)
 
 
-def on_black(pictures: _Bytes) -> _Bytes:
+def on_black(pictures: Bytes) -> Bytes:
     """Bring a whole set of pictures in black and white to light ink on black paper.
 
     It is decided once for all, since a bold letter may have more ink than paper.

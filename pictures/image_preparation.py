@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from pictures.arrays import Bytes
 from pictures.image_rendering import IMAGE_SIZE, in_square, levelled, rendered
 from pictures.ink_finding import ink_within_frame
 from pictures.ink_masks import box_of, cut_out, without_specks
@@ -34,8 +35,6 @@ LEAST_WIDTH_OF_SEVERAL = 1.2  # of characters beside each other, as a share of t
 _SMOOTHINGS = (1 / 300, 1 / 150, 1 / 75, 1 / 40)  # of pictures that are to keep their noise
 _LEAST_WITH_GREYS = 16  # side of pictures whose greys read better than edges made of them
 _LEAST_HEIGHT_IN_A_ROW = 0.5  # of a character, as a share of that of all beside each other
-
-Bytes = npt.NDArray[np.uint8]
 
 
 def prepared(picture: npt.NDArray[Any]) -> Bytes:

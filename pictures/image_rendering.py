@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from pictures.arrays import Bytes, Mask, Reals
 from pictures.ink_masks import INK_SIZE, is_lone_stroke, stroke_width
 from pictures.ink_strength import EVEN
 
@@ -20,10 +20,6 @@ THINNEST_STROKE = 2.2
 THINNEST_LONE_STROKE = 4.4
 EDGE_BLUR = 0.4  # standard deviation in pixels of 28; EMNIST blurred by 1 pixel of about 3
 _CORE = 0.75  # strength from which a pixel is the middle of ink, as a share of the greatest
-
-Reals = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-Bytes = npt.NDArray[np.uint8]
 
 
 def in_square(greys: Reals, rows: slice, columns: slice) -> Reals:

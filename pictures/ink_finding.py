@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pictures import paper_marks
+from pictures.arrays import Mask, Reals
 from pictures.ink_masks import box_of, cut_out, without_specks
 from pictures.ink_strength import from_0_to_1, ink_strength, ink_threshold
 from pictures.picture_frame import without_frame
@@ -14,9 +14,6 @@ from pictures.two_greys import ink_of_two_greys, ink_that_fills
 
 _LEAST_MARKED = 48  # shorter side of pictures in which strokes and marks can be told apart
 _LEAST_LETTER = 1 / 8  # longer side of a letter within a frame, as a share of the picture's
-
-Reals = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 def ink_within_frame(whole: Reals) -> Mask | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
+
+from pictures.arrays import Mask, Reals
 
 INK_SIZE = 22  # longer side of the ink at half its height: the median of EMNIST's images
 _LEAST_INK_SIZE = 3 * INK_SIZE  # smaller ink is enlarged before it is cut out
@@ -17,9 +18,6 @@ _CRUMB = 0.02  # area of the largest speck, as a share of the largest piece of i
 _MOST_DOTS = 3  # of a letter
 _DOT_DISTANCE = 0.5  # from the rest of the letter, as a share of its longer side
 _STRAIGHT = 0.12  # how far a lone stroke may stray, as a share of its length
-
-Reals = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 def without_specks(strength: Reals, threshold: float) -> Reals:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from pictures.arrays import Reals
 from pictures.image_polarity import border_of
 
 _MOST_SIDE = 640  # larger pictures are reduced before anything else
@@ -26,8 +27,6 @@ LEAST_SMOOTHING = 0.5  # in pixels
 _NOISE = 4.5  # deviations of paper from which a pixel may be ink
 _INK = 5.5  # deviations of paper that ink has on average, or it is none
 _DARKEST_PAPER = 0.2  # as a share of the lightest, where contrast is evened out
-
-Reals = npt.NDArray[np.float32]
 
 
 def bounded(picture: npt.NDArray[Any]) -> Reals:

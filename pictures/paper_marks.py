@@ -7,11 +7,9 @@ So whoever takes such marks away has to see that a letter is left, and that it r
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-Reals = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from pictures.arrays import Mask, Reals
 
 _WIDEST_STROKE = 0.2  # of a pen, as a share of the picture's longer side
 _LEAST_LIGHT = 0.05  # where the picture goes from 0 to 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Reals = npt.NDArray[np.float32]
+from pictures.arrays import Reals
 
 _WIDEST = 0.1  # of a frame, as a share of the picture's shorter side
 _ASKEW = 0.02  # how far its inner edge may be soft or slant, as a share of the shorter side

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pictures import paper_marks
+from pictures.arrays import Mask, Reals
 from pictures.ink_masks import cut_out, without_specks
 from pictures.ink_strength import FIT_ROUNDS
 
@@ -22,9 +22,6 @@ _BROADEST = 0.35  # diameter of the largest circle in a letter, as a share of it
 _MOST_PARTS = 6  # in which a letter parts the paper
 _LEAST_PIECES = 3  # of ink and paper together
 _PIECE = 0.003  # area of the smallest that counts, as a share of the picture
-
-Reals = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
