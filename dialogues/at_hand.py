@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_formats.problems import shown
-from data_parser import WANTED
+from data_formats.recognition import WANTED
 from errors import DataError
 from terminal import make_console
 

@@ -576,11 +576,19 @@ def test_an_unknown_name_is_answered_with_those_that_are_known(tmp_path: Path) -
 
 def test_a_download_that_is_stopped_can_be_gone_on_with(server: Server, tmp_path: Path) -> None:
     server.files["/a.gz"] = PACKED
+    server.tricks["/a.gz"] = [breaking(PACKED, HALF)]
     sources = packed_set(server.address("/a.gz"))
-    asked = iter([False] * 5)
-    with pytest.raises(Stopped):
-        fetch("small", tmp_path, lambda news: None, lambda: next(asked, True), sources, LIMITS)
     news: list[Progress] = []
+    with pytest.raises(Stopped):
+        fetch(
+            "small",
+            tmp_path,
+            news.append,
+            lambda: any(one.done for one in news),
+            sources,
+            LIMITS,
+        )
+    news.clear()
     fetch("small", tmp_path, news.append, lambda: False, sources, LIMITS)
     assert 0 < news[0].resumed_from < len(PACKED)
     assert stored(tmp_path) == CONTENT
