@@ -143,7 +143,7 @@ def _computing_in(precision: str | None) -> Iterator[None]:
 
 
 def get_weights(network: keras.Model) -> Weights:
-    """Copy the weights of a network, in the order of `network_layers.weight_arrays`.
+    """Copy the weights of a network, in the order of `layer_lists.weight_arrays`.
 
     Args:
         network: made by `build_network`.
@@ -161,7 +161,7 @@ def set_weights(network: keras.Model, weights: Weights) -> None:
 
     Args:
         network: made by `build_network`.
-        weights: float arrays in the order and shapes of `network_layers.weight_arrays`.
+        weights: float arrays in the order and shapes of `layer_lists.weight_arrays`.
     """
     for variable, array in zip(_stored_variables(network), weights, strict=True):
         variable.assign(array.astype(np.float32))

@@ -22,7 +22,7 @@ from enum import Enum, auto
 
 from errors import UserError
 from model_collection import Entry, ModelCollection
-from settings import network_layers
+from settings import layer_lists, network_layers
 from settings.literal_files import quote
 from settings.training_parameters import Augmentation, Distillation, TrainingParameters
 
@@ -371,7 +371,7 @@ _ENTRY_COLUMNS = (
     Column(
         "parameters",
         Kind.NUMBER,
-        lambda row: network_layers.parameter_count(row.entry.layers, row.class_count),
+        lambda row: layer_lists.parameter_count(row.entry.layers, row.class_count),
         also=("weights",),
     ),
     Column("seconds", Kind.NUMBER, lambda row: row.entry.seconds, also=("time",)),
@@ -381,12 +381,12 @@ _ENTRY_COLUMNS = (
     Column(
         "type",
         Kind.TEXTS,
-        lambda row: tuple(layer.type for layer in network_layers.every_layer(row.entry.layers)),
+        lambda row: tuple(layer.type for layer in layer_lists.every_layer(row.entry.layers)),
     ),
     Column(
         "activation",
         Kind.TEXTS,
-        lambda row: tuple(network_layers.activations(row.entry.layers)),
+        lambda row: tuple(layer_lists.activations(row.entry.layers)),
         also=("activations",),
     ),
     Column("layers", Kind.TEXT, lambda row: network_layers.summary(row.entry.layers)),

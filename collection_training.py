@@ -29,7 +29,7 @@ from model_collection import (
     with_whole_teachers,
 )
 from settings.hyperparameters import TrainingTask
-from settings.network_layers import layer_lines
+from settings.layer_lists import layer_lines
 
 if TYPE_CHECKING:
     from cnn_model import TrainingProgress

@@ -96,7 +96,7 @@ class Entry:
         seed: seed of the weights and of the order of images.
         data: what it was trained on.
         versions: names and versions of the libraries.
-        weights: float16 or float32 arrays in the order of `network_layers.weight_arrays`.
+        weights: float16 or float32 arrays in the order of `layer_lists.weight_arrays`.
         schooling: what its teachers had met, where that is more than what it was trained on.
     """
 

@@ -142,7 +142,7 @@ def train_and_score(dataset: Path, run: dict[str, Any], *, read_test: bool) -> d
     import cnn_model
     import data_parser
     import model_collection
-    from settings import hyperparameters, network_layers, training_parameters
+    from settings import hyperparameters, layer_lists, training_parameters
 
     layers = tuple(
         _checked(hyperparameters.layer_from_dictionary(layer)) for layer in run["layers"]
@@ -184,7 +184,7 @@ def train_and_score(dataset: Path, run: dict[str, Any], *, read_test: bool) -> d
         cnn_model.predict(network, one)
         readings.append(time.perf_counter() - started)
     return {
-        "weights": network_layers.parameter_count(layers, len(data_set.classes)),
+        "weights": layer_lists.parameter_count(layers, len(data_set.classes)),
         "classes": len(data_set.classes),
         "training_images": len(data_set.splits.training),
         "seconds": entry.seconds,

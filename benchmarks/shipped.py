@@ -49,7 +49,7 @@ def measure(dataset: Path, kind: str) -> list[dict[str, Any]]:
     import data_parser
     from evaluation.recognition import score
     from model_collection import network_of
-    from settings import network_layers
+    from settings import layer_lists
     from storage.collection_folder import load_collection
 
     data_set = data_parser.open_data_set(
@@ -69,7 +69,7 @@ def measure(dataset: Path, kind: str) -> list[dict[str, Any]]:
         found.append(
             {
                 "identity": entry.identity,
-                "weights": network_layers.parameter_count(entry.layers, len(data_set.classes)),
+                "weights": layer_lists.parameter_count(entry.layers, len(data_set.classes)),
                 "bytes": file.stat().st_size,
                 "validation": entry.validation.accuracy,
                 "test": accuracy,

@@ -15,7 +15,7 @@ from reports.findings import EntryFindings
 from reports.page import Block, Paragraph, Section, Table
 from reports.pictures import PictureFolder
 from reports.wording import counted_images, of_all, range_of, with_interval
-from settings import network_layers
+from settings import layer_lists, network_layers
 from settings.training_words import training_summary
 
 ENTRIES_WITH_INTERVALS = 40
@@ -140,7 +140,7 @@ def _network_table(collection: ModelCollection, found: Sequence[EntryFindings]) 
         (
             f"{each.number}",
             each.entry.identity[:IDENTITY_LENGTH],
-            f"{network_layers.parameter_count(each.entry.layers, len(collection.classes)):,}",
+            f"{layer_lists.parameter_count(each.entry.layers, len(collection.classes)):,}",
             f"{each.entry.seconds:,.0f}",
             f"{each.entry.data.training_images:,}",
             network_layers.summary(each.entry.layers),

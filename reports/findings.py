@@ -17,7 +17,7 @@ from evaluation import embedding
 from evaluation.intervals import Proportion, wilson
 from evaluation.recognition import ConfusedPair, Score
 from model_collection import Entry, ModelCollection
-from settings import network_layers
+from settings import layer_lists, network_layers
 from settings.network_layers import Conv2D, Layer, Residual
 
 Images = npt.NDArray[np.uint8]
@@ -334,7 +334,7 @@ def first_filters(entry: Entry, class_count: int) -> npt.NDArray[np.float32] | N
     if not isinstance(first, Conv2D):
         return None
     shape = (*first.kernel_size, 1, first.filters)
-    arrays = network_layers.weight_arrays(entry.layers, class_count)
+    arrays = layer_lists.weight_arrays(entry.layers, class_count)
     kernel = next(
         weights
         for array, weights in zip(arrays, entry.weights, strict=True)

@@ -1,22 +1,20 @@
 """The layers of a variant as plain data: what each does to an image's shape, and its weights.
 
-Knows shapes and names alone, so that text files and folders are checked, and networks counted and
-listed, without Keras; `keras_layers` makes Keras layers of them.
+Knows shapes and names alone, so that text files and folders are checked without Keras;
+`training.keras_layers` makes Keras layers of them. `layer_lists` has what they are together.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from settings.layer_weights import Shape, WeightGroup, kernel_weights, normalization_weights
+
 INPUT_SHAPE = (28, 28, 1)
-MAXIMUM_PARAMETERS = 50_000_000
 MAXIMUM_ACTIVATIONS = 20_000_000
-# Keras walks through a network by recursion; with more layers Python's own limit would end that.
-MAXIMUM_LAYERS = 200
 MAXIMUM_DEPTH = 4
 # Activations that never decrease: max pooling before or after them gives the same (to the last bit
 # for relu, to rounding for others that are computed in vectors),
@@ -25,45 +23,9 @@ INCREASING_ACTIVATIONS = ("relu", "elu", "selu", "softplus", "sigmoid", "tanh", 
 ACTIVATIONS = (*INCREASING_ACTIVATIONS, "linear", "gelu", "silu")
 NORMALIZATIONS = ("batch",)
 
-Shape: TypeAlias = tuple[int, ...]
-
 
 class ShapeProblem(ValueError):
     """A layer cannot follow the layers before it."""
-
-
-@dataclass(frozen=True)
-class WeightGroup:
-    """The weights of one Keras layer.
-
-    Attributes:
-        name: what Keras calls a layer of this kind in `.weights.h5`.
-        trained: shapes of the arrays that are learnt, in Keras's order.
-        moving: shapes of the arrays that follow the images seen; they come after the others.
-    """
-
-    name: str
-    trained: tuple[Shape, ...]
-    moving: tuple[Shape, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return sum(math.prod(shape) for shape in (*self.trained, *self.moving))
-
-
-@dataclass(frozen=True)
-class WeightArray:
-    """One array of weights: where it lies in a weights file, its shape, whether it is trained."""
-
-    path: str
-    shape: Shape
-    trainable: bool
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return math.prod(self.shape)
 
 
 def _needs_rows_and_columns(shape: Shape, name: str) -> None:
@@ -76,20 +38,6 @@ def _needs_rows_and_columns(shape: Shape, name: str) -> None:
 
 def _window_size(size: int, window: int, stride: int, padding: str) -> int:
     return -(-size // stride) if padding == "same" else (size - window) // stride + 1
-
-
-def _normalization_weights(channels: int) -> WeightGroup:
-    """Scale and offset, then the moving mean and the moving variance."""
-    return WeightGroup("batch_normalization", ((channels,),) * 2, ((channels,),) * 2)
-
-
-def _kernel_weights(
-    name: str, kernels: tuple[Shape, ...], outputs: int, normalization: str | None
-) -> tuple[WeightGroup, ...]:
-    """Kernels with a bias, or with the normalization whose offset takes the bias's place."""
-    if normalization is not None:
-        return WeightGroup(name, kernels), _normalization_weights(outputs)
-    return (WeightGroup(name, (*kernels, (outputs,))),)
 
 
 @dataclass(frozen=True)
@@ -111,7 +59,7 @@ class Conv2D:
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
         """The kernel, and what follows it."""
         kernel = (*self.kernel_size, shape[2], self.filters)
-        return _kernel_weights("conv2d", (kernel,), self.filters, self.normalization)
+        return kernel_weights("conv2d", (kernel,), self.filters, self.normalization)
 
     def words(self) -> str:
         """The layer in a few words, such as `conv 64 3x3 relu`."""
@@ -137,7 +85,7 @@ class SeparableConv2D:
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
         """The kernel over rows and columns, the one over channels, and what follows them."""
         kernels = ((*self.kernel_size, shape[2], 1), (1, 1, shape[2], self.filters))
-        return _kernel_weights("separable_conv2d", kernels, self.filters, self.normalization)
+        return kernel_weights("separable_conv2d", kernels, self.filters, self.normalization)
 
     def words(self) -> str:
         """The layer in a few words."""
@@ -254,7 +202,7 @@ class BatchNormalization:
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
         """Scale, offset, moving mean and moving variance."""
-        return (_normalization_weights(shape[-1]),)
+        return (normalization_weights(shape[-1]),)
 
     def words(self) -> str:
         """The layer in a few words."""
@@ -349,7 +297,7 @@ class Dense:
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
         """The kernel, and what follows it."""
         kernel = (shape[0], self.dense_layer_size)
-        return _kernel_weights("dense", (kernel,), self.dense_layer_size, self.normalization)
+        return kernel_weights("dense", (kernel,), self.dense_layer_size, self.normalization)
 
     def words(self) -> str:
         """The layer in a few words."""
@@ -378,7 +326,7 @@ class Residual:
         after = shape
         for number, layer in enumerate(self.layers):
             try:
-                after = _checked_output(layer, after)
+                after = checked_output(layer, after)
             except ShapeProblem as problem:
                 raise ShapeProblem(f"layer {number} in it ({layer.type!r}): {problem}") from problem
         self._check_sum(shape, after)
@@ -461,8 +409,19 @@ LAYER_TYPES: Mapping[str, type[Layer]] = {
 }
 
 
-def _checked_output(layer: Layer, shape: Shape) -> Shape:
-    """Shape after a layer, where it can follow and its values fit into memory."""
+def checked_output(layer: Layer, shape: Shape) -> Shape:
+    """Shape after a layer, where it can follow and its values fit into memory.
+
+    Args:
+        layer: a checked layer.
+        shape: of what goes into it, without the batch axis.
+
+    Returns:
+        The shape of one image after it.
+
+    Raises:
+        ShapeProblem: it cannot follow, or makes too many values.
+    """
     after = layer.output_shape(shape)
     if math.prod(after) > MAXIMUM_ACTIVATIONS:
         raise ShapeProblem(f"it makes {math.prod(after):,} values of one image, which is too many")
@@ -489,149 +448,6 @@ def shapes_after(layers: Sequence[Layer], shape: Shape = INPUT_SHAPE) -> tuple[S
     return tuple(shapes)
 
 
-def weight_arrays(layers: Sequence[Layer], class_count: int) -> tuple[WeightArray, ...]:
-    """Every array of weights of the network that these layers and the softmax make.
-
-    Args:
-        layers: a checked variant.
-        class_count: number of classes of the softmax that the program adds.
-
-    Returns:
-        The arrays in the network's order, under the names that Keras gives them in `.weights.h5`.
-    """
-    arrays = []
-    seen: dict[str, int] = {}
-    for group in _weight_groups((*layers, Dense(class_count, "linear"))):
-        number = seen.get(group.name, 0)
-        seen[group.name] = number + 1
-        folder = f"layers/{group.name}_{number}" if number else f"layers/{group.name}"
-        arrays += [
-            WeightArray(f"{folder}/vars/{index}", shape, index < len(group.trained))
-            for index, shape in enumerate((*group.trained, *group.moving))
-        ]
-    return tuple(arrays)
-
-
-def _weight_groups(layers: Sequence[Layer]) -> Iterator[WeightGroup]:
-    shape: Shape = INPUT_SHAPE
-    for layer in layers:
-        yield from layer.weights(shape)
-        shape = layer.output_shape(shape)
-
-
-def parameter_count(layers: Sequence[Layer], class_count: int) -> int:
-    """Number of weights of a network, trainable and not."""
-    return sum(group.size for group in _weight_groups((*layers, Dense(class_count, "linear"))))
-
-
-def layer_count(layers: Sequence[Layer]) -> int:
-    """Number of layers, those in other layers too."""
-    return sum(
-        1 + (layer_count(layer.layers) if isinstance(layer, Residual) else 0) for layer in layers
-    )
-
-
-def every_layer(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """Layers in the network's order; behind the layers in a layer, that one itself."""
-    for layer in layers:
-        if isinstance(layer, Residual):
-            yield from every_layer(layer.layers)
-        yield layer
-
-
-def activations(layers: Sequence[Layer]) -> Iterator[str]:
-    """The activations that layers name, those in other layers too, in the order of their work."""
-    for layer in every_layer(layers):
-        if isinstance(layer, Activated):
-            yield layer.activation
-
-
-def with_activation(layers: Sequence[Layer], activation: str) -> Variant:
-    """The same layers with one activation for all that have one, in other layers too."""
-    return tuple(_with_activation(layer, activation) for layer in layers)
-
-
-def _with_activation(layer: Layer, activation: str) -> Layer:
-    if isinstance(layer, Residual):
-        return Residual(with_activation(layer.layers, activation), activation)
-    if isinstance(layer, Activated):
-        return dataclasses.replace(layer, activation=activation)
-    return layer
-
-
-@dataclass(frozen=True)
-class LayerLine:
-    """What a table says of a layer.
-
-    Attributes:
-        depth: how many layers it lies in.
-        words: the layer in a few words, without those in it.
-        shape: of one image after it.
-        parameters: number of its own weights, without those in it.
-    """
-
-    depth: int
-    words: str
-    shape: Shape
-    parameters: int
-
-
-def layer_lines(
-    layers: Sequence[Layer], shape: Shape = INPUT_SHAPE, depth: int = 0
-) -> Iterator[LayerLine]:
-    """A line for each layer, and below it for each layer in it.
-
-    Args:
-        layers: checked layers.
-        shape: of what goes into the first, without the batch axis.
-        depth: how many layers they lie in.
-
-    Yields:
-        The lines, in the network's order.
-    """
-    for layer in layers:
-        after = layer.output_shape(shape)
-        if isinstance(layer, Residual):
-            yield LayerLine(depth, f"residual {layer.activation}", after, 0)
-            yield from layer_lines(layer.layers, shape, depth + 1)
-        else:
-            parameters = sum(group.size for group in layer.weights(shape))
-            yield LayerLine(depth, layer.words(), after, parameters)
-        shape = after
-
-
 def summary(layers: Sequence[Layer]) -> str:
     """A variant in a few words, such as `conv 64 3x3 relu, pool 2x2, flatten, dense 64 relu`."""
     return ", ".join(layer.words() for layer in layers)
-
-
-def variant_problems(layers: Sequence[Layer]) -> tuple[int, str] | None:
-    """Whether checked layers make a network.
-
-    Returns:
-        None when they do, else the number of the layer that fails and why.
-    """
-    last = len(layers) - 1
-    number_of_layers = layer_count(layers)
-    if number_of_layers > MAXIMUM_LAYERS:
-        return last, (
-            f"the network has {number_of_layers:,} layers, those in other layers counted; at most "
-            f"{MAXIMUM_LAYERS} can be trained"
-        )
-    shape: Shape = INPUT_SHAPE
-    for number, layer in enumerate(layers):
-        try:
-            shape = _checked_output(layer, shape)
-        except ShapeProblem as problem:
-            return number, str(problem)
-    if len(shape) != 1:
-        return last, (
-            "the network ends with an image: it needs 'flatten' or 'globalaveragepooling' to end "
-            "in a row"
-        )
-    count = parameter_count(layers, 1)
-    if count > MAXIMUM_PARAMETERS:
-        return last, (
-            f"the network has {count:,} weights; at most {MAXIMUM_PARAMETERS:,} can be trained"
-        )
-    return None

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from counting import counted
-from settings import network_layers
+from settings import layer_lists
 from settings.hyperparameters import DEFAULT_ACTIVATION
 from settings.network_layers import Variant
 from settings.training_parameters import Augmentation, Distillation, TrainingParameters
@@ -157,19 +157,19 @@ def _said_of_all(activations: str) -> dict[str, str]:
 
 def _activations_in_short(layers: Variant) -> str:
     """Each activation once, such as `relu/tanh`; 'linear', which is none, where it is alone."""
-    names = dict.fromkeys(network_layers.activations(layers))
+    names = dict.fromkeys(layer_lists.activations(layers))
     return "/".join([name for name in names if name != "linear"] or names)
 
 
 def _activations_in_full(layers: Variant) -> str:
     """The activations as they follow each other, such as `2 relu/linear`."""
-    runs = [(name, len(list(run))) for name, run in groupby(network_layers.activations(layers))]
+    runs = [(name, len(list(run))) for name, run in groupby(layer_lists.activations(layers))]
     return "/".join(name if count == 1 else f"{count} {name}" for name, count in runs)
 
 
 def _telling_activations(trainings: Sequence[tuple[Variant, TrainingParameters]]) -> list[str]:
     """Activations of networks, in short, or in full for those that differ in nothing else."""
-    names = {layers: tuple(network_layers.activations(layers)) for layers, _ in trainings}
+    names = {layers: tuple(layer_lists.activations(layers)) for layers, _ in trainings}
     short = {layers: _activations_in_short(layers) for layers in names}
     full = {layers: _activations_in_full(layers) for layers in _looking_alike(names, short)}
     return [full.get(layers, short[layers]) for layers, _ in trainings]
@@ -187,7 +187,7 @@ def _looking_alike(
             continue
         by_shape: dict[Variant, list[Variant]] = {}
         for layers in alike:
-            by_shape.setdefault(network_layers.with_activation(layers, ""), []).append(layers)
+            by_shape.setdefault(layer_lists.with_activation(layers, ""), []).append(layers)
         for same in by_shape.values():
             if len(same) > 1:
                 yield from same

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import HyperparameterError
+from settings.layer_lists import variant_problems
+from settings.layer_weights import Shape
 from settings.literal_files import (
     WRONG,
     Check,
@@ -36,11 +38,9 @@ from settings.network_layers import (
     NORMALIZATIONS,
     Layer,
     Residual,
-    Shape,
     ShapeProblem,
     Variant,
     shapes_after,
-    variant_problems,
 )
 
 # Of one layer; more are not listed, since a hostile file could hold millions.

@@ -35,8 +35,9 @@ from model_collection import (
     Weights,
 )
 from process_lock import LOCK_NAME, alone_in
-from settings import hyperparameters, network_layers, training_parameters
-from settings.network_layers import Variant, WeightArray
+from settings import hyperparameters, layer_lists, training_parameters
+from settings.layer_weights import WeightArray
+from settings.network_layers import Variant
 from storage.checked_folder import (
     FILE_NAME,
     MAXIMUM_JSON_BYTES,
@@ -265,7 +266,7 @@ def _weights_bytes(entry: Entry, class_count: int) -> bytes:
     buffer = io.BytesIO()
     # The earliest layout: groups in later ones hold the time at which they were made.
     with h5py.File(buffer, "w", libver=("earliest", "v108")) as file:
-        arrays = network_layers.weight_arrays(entry.layers, class_count)
+        arrays = layer_lists.weight_arrays(entry.layers, class_count)
         for array, values in zip(arrays, entry.weights, strict=True):
             file.create_dataset(array.path, data=values, track_times=False)
     return buffer.getvalue()
@@ -339,7 +340,7 @@ def _read_entry(
         },
         weights=read_weights(
             *file_named(about.get("weights"), WEIGHTS_NAME),
-            network_layers.weight_arrays(layers, len(collection.classes)),
+            layer_lists.weight_arrays(layers, len(collection.classes)),
         ),
         schooling=_read_schooling(about),
     )
@@ -370,7 +371,7 @@ def _read_layers(given: Any) -> Variant:
         if layer is None:
             raise Problem(f"layer {number}: {problems[0]}")
         layers.append(layer)
-    wrong = network_layers.variant_problems(layers)
+    wrong = layer_lists.variant_problems(layers)
     if wrong is not None:
         raise Problem(f"layer {wrong[0]}: {wrong[1]}")
     return tuple(layers)

@@ -15,7 +15,8 @@ from data_parser import DataSet
 from evaluation import overlap
 from model_collection import ModelCollection, network_of, train_entry
 from settings.hyperparameters import TrainingTask, read_training_tasks
-from settings.network_layers import Variant, weight_arrays
+from settings.layer_lists import weight_arrays
+from settings.network_layers import Variant
 from storage.collection_folder import load_collection, save_collection
 from training.keras_layers import apply_layers
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from model_collection import Entry, ModelCollection
-from settings.network_layers import weight_arrays
+from settings.layer_lists import weight_arrays
 from storage.autosave import Autosave
 from storage.collection_folder import load_collection
 from tests.entries import DENSE, a_collection, an_entry

@@ -15,7 +15,7 @@ import pytest
 import cnn_model
 from cnn_model import TrainingImages, TrainingProgress, TrainingStopped, build_network, fit_network
 from data_parser import DataSet
-from settings import network_layers
+from settings import layer_lists, network_layers
 from settings.network_layers import (
     ACTIVATIONS,
     INCREASING_ACTIVATIONS,
@@ -88,11 +88,11 @@ def layers_named(network: keras.Model) -> list[keras.layers.Layer]:
 @pytest.mark.parametrize("layers", VARIANTS)
 def test_counts_are_those_of_the_network_that_keras_builds(layers: Variant) -> None:
     network = build_network(layers, 7)
-    arrays = network_layers.weight_arrays(layers, 7)
-    assert network_layers.parameter_count(layers, 7) == network.count_params()
+    arrays = layer_lists.weight_arrays(layers, 7)
+    assert layer_lists.parameter_count(layers, 7) == network.count_params()
     trainable = sum(array.size for array in arrays if array.trainable)
     assert trainable == sum(int(np.prod(w.shape)) for w in network.trainable_weights)
-    lines = network_layers.layer_lines((*layers, Dense(7, "softmax")))
+    lines = layer_lists.layer_lines((*layers, Dense(7, "softmax")))
     counts = [layer.count_params() for layer in layers_named(network)]
     assert [line.parameters for line in lines] == counts
 
@@ -111,7 +111,7 @@ def test_weights_have_the_names_and_shapes_that_keras_saves(
     path = tmp_path / "theirs.weights.h5"
     network.save_weights(path)
     ours = cnn_model.get_weights(network)
-    arrays = network_layers.weight_arrays(layers, 7)
+    arrays = layer_lists.weight_arrays(layers, 7)
     assert [array.shape for array in arrays] == [weights.shape for weights in ours]
     with h5py.File(path) as file:
         for array, weights in zip(arrays, ours, strict=True):

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from errors import CollectionError
 from model_collection import Entry, ModelCollection, Schooling
 from process_lock import LOCK_NAME, holding
+from settings.layer_lists import weight_arrays
 from settings.network_layers import (
     Activation,
     Conv2D,
@@ -38,7 +39,6 @@ from settings.network_layers import (
     SeparableConv2D,
     SqueezeExcitation,
     Variant,
-    weight_arrays,
 )
 from storage import collection_folder
 from storage.collection_folder import FILE_NAME, load_collection, remove_collection, save_collection

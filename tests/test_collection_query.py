@@ -12,6 +12,7 @@ from collection_query import FEW, NumberedEntry, all_columns, read_query, select
 from errors import UserError
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, ModelCollection
+from settings.layer_lists import parameter_count
 from settings.network_layers import (
     Conv2D,
     Dense,
@@ -20,7 +21,6 @@ from settings.network_layers import (
     SeparableConv2D,
     SqueezeExcitation,
     Variant,
-    parameter_count,
 )
 from settings.training_parameters import Augmentation, Distillation, TrainingParameters
 from tests.entries import CONVOLUTIONAL, DENSE, a_collection, an_entry

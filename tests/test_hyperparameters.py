@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from errors import HyperparameterError
-from settings import hyperparameters, network_layers
+from settings import hyperparameters, layer_lists, network_layers
 from settings.hyperparameters import (
     SETTING_CHECKS,
     TrainingPlan,
@@ -26,6 +26,7 @@ from settings.hyperparameters import (
     read_training_plan,
     read_training_tasks,
 )
+from settings.layer_lists import parameter_count, weight_arrays
 from settings.network_layers import (
     ACTIVATIONS,
     Activation,
@@ -41,8 +42,6 @@ from settings.network_layers import (
     SeparableConv2D,
     SqueezeExcitation,
     Variant,
-    parameter_count,
-    weight_arrays,
 )
 from settings.training_parameters import Distillation, TrainingParameters
 
@@ -1042,7 +1041,7 @@ variants_strategy = st.builds(
     st.lists(image_layers, max_size=4),
     st.sampled_from([Flatten(), GlobalAveragePooling()]),
     st.lists(row_layers, max_size=4),
-).filter(lambda layers: network_layers.variant_problems(layers) is None)
+).filter(lambda layers: layer_lists.variant_problems(layers) is None)
 
 
 def either_error_or_result(path: Path) -> None:
@@ -1057,7 +1056,7 @@ def either_error_or_result(path: Path) -> None:
             if read is read_training_parameters:
                 assert all(setting.parameters.train_epochs >= 1 for setting in result)
             else:
-                assert all(network_layers.variant_problems(layers) is None for layers in result)
+                assert all(layer_lists.variant_problems(layers) is None for layers in result)
 
 
 @same_folder

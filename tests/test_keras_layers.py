@@ -13,10 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import cnn_model
-from settings import network_layers
+from settings import layer_lists, network_layers
+from settings.layer_lists import MAXIMUM_LAYERS
+from settings.layer_weights import Shape
 from settings.network_layers import (
     LAYER_TYPES,
-    MAXIMUM_LAYERS,
     Activation,
     BatchNormalization,
     Conv2D,
@@ -28,7 +29,6 @@ from settings.network_layers import (
     MaxPooling,
     Residual,
     SeparableConv2D,
-    Shape,
     SqueezeExcitation,
     Variant,
 )
@@ -97,7 +97,7 @@ def test_one_variant_has_every_kind_of_layer() -> None:
 def test_every_kind_of_layer_has_weights_where_keras_saves_them(tmp_path: Path) -> None:
     keras.utils.set_random_seed(3)
     network = cnn_model.build_network(EVERY_KIND, 7)
-    arrays = network_layers.weight_arrays(EVERY_KIND, 7)
+    arrays = layer_lists.weight_arrays(EVERY_KIND, 7)
     random = np.random.default_rng(0)
     ours = tuple(random.normal(size=array.shape).astype("f4") for array in arrays)
     cnn_model.set_weights(network, ours)
@@ -113,7 +113,7 @@ def test_every_kind_of_layer_has_weights_where_keras_saves_them(tmp_path: Path) 
         assert np.array_equal(weights[array.path], values), array.path
     trained = sum(array.size for array in arrays if array.trainable)
     assert trained == sum(math.prod(weight.shape) for weight in network.trainable_weights)
-    assert network_layers.parameter_count(EVERY_KIND, 7) == network.count_params()
+    assert layer_lists.parameter_count(EVERY_KIND, 7) == network.count_params()
 
 
 def test_weights_begin_as_keras_begins_them() -> None:
@@ -342,18 +342,18 @@ def test_any_network_has_the_shapes_and_weights_that_the_plain_layers_say(
     layers: list[Layer],
 ) -> None:
     variant: list[Layer] = [*layers, GlobalAveragePooling()]
-    assume(network_layers.variant_problems(variant) is None)
+    assume(layer_lists.variant_problems(variant) is None)
     network = cnn_model.build_network(variant, 2)
     values = network_from((28, 28, 1), layers).output
     assert values.shape[1:] == network_layers.shapes_after(layers)[-1]
-    arrays = network_layers.weight_arrays(variant, 2)
+    arrays = layer_lists.weight_arrays(variant, 2)
     assert [w.shape for w in cnn_model.get_weights(network)] == [a.shape for a in arrays]
 
 
 def test_as_many_layers_as_are_allowed_can_be_built_and_used() -> None:
     normalized = Dense(2, normalization="batch")
     many: list[Layer] = [Flatten(), *[normalized] * (MAXIMUM_LAYERS - 1)]
-    assert network_layers.variant_problems(many) is None
+    assert layer_lists.variant_problems(many) is None
     network = cnn_model.build_network(many, 2)
     assert len(network.layers) > 3 * (MAXIMUM_LAYERS - 1)
     assert cnn_model.predict(network, np.zeros((2, 28, 28), np.uint8)).shape == (2, 2)

@@ -15,7 +15,8 @@ from evaluation import overlap
 from evaluation.recognition import Score
 from model_collection import Entry, ModelCollection, network_of, score_split
 from settings.hyperparameters import TrainingTask
-from settings.network_layers import Flatten, weight_arrays
+from settings.layer_lists import weight_arrays
+from settings.network_layers import Flatten
 from settings.training_parameters import TrainingParameters
 
 

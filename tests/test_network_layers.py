@@ -7,10 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from settings.layer_lists import (
+    MAXIMUM_LAYERS,
+    LayerLine,
+    layer_count,
+    layer_lines,
+    parameter_count,
+    variant_problems,
+    weight_arrays,
+)
 from settings.network_layers import (
     INPUT_SHAPE,
     LAYER_TYPES,
-    MAXIMUM_LAYERS,
     Activation,
     BatchNormalization,
     Conv2D,
@@ -19,19 +27,13 @@ from settings.network_layers import (
     Flatten,
     GlobalAveragePooling,
     Layer,
-    LayerLine,
     MaxPooling,
     Residual,
     SeparableConv2D,
     ShapeProblem,
     SqueezeExcitation,
-    layer_count,
-    layer_lines,
-    parameter_count,
     shapes_after,
     summary,
-    variant_problems,
-    weight_arrays,
 )
 
 CONV = Conv2D(4, (3, 3))

@@ -27,7 +27,7 @@ from reports.findings import BestFindings, EntryFindings, read_entries
 from reports.page import Table
 from reports.report import NO_ENTRIES, write_report
 from reports.sections import PictureFolder, best_section
-from settings import network_layers
+from settings import layer_lists
 from settings.network_layers import (
     BatchNormalization,
     Conv2D,
@@ -65,7 +65,7 @@ def renamed(data_set: DataSet, classes: Sequence[str]) -> DataSet:
 
 def random_weights(layers: Variant, classes: int) -> tuple[npt.NDArray[np.float32], ...]:
     random = np.random.default_rng(len(layers))
-    arrays = network_layers.weight_arrays(layers, classes)
+    arrays = layer_lists.weight_arrays(layers, classes)
     return tuple(
         np.abs(random.normal(0.3, 0.2, array.shape)).astype(np.float32)
         if len(array.shape) == 1

@@ -473,7 +473,8 @@ def load_collection_entry(session: TrainerPredictor) -> Any:
     """An entry of other layers, made of nothing."""
     from evaluation.recognition import Score
     from model_collection import Entry, library_versions, origin_of
-    from settings.network_layers import Flatten, weight_arrays
+    from settings.layer_lists import weight_arrays
+    from settings.network_layers import Flatten
 
     origin = origin_of(session.data_set)
     session.collection.images_used = {origin.fingerprint: np.zeros(1, np.uint64)}

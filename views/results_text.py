@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from collection_query import Selection
 from counting import counted, in_runs
 from model_collection import Entry, ModelCollection
-from settings import network_layers
+from settings import layer_lists
 from settings.training_words import Comparison, comparison, training_summary
 from views.remarks import duration, score_cells, share
 from views.tables import NESTED
@@ -114,7 +114,7 @@ def results_notes(collection: ModelCollection, listed: Sequence[int], open_finge
 
 
 def _parameters(entry: Entry, collection: ModelCollection) -> int:
-    return network_layers.parameter_count(entry.layers, len(collection.classes))
+    return layer_lists.parameter_count(entry.layers, len(collection.classes))
 
 
 def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> str:
@@ -128,7 +128,7 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
     blocks = []
     for number in listed:
         entry = collection.entries[number]
-        lines = network_layers.layer_lines(entry.layers)
+        lines = layer_lists.layer_lines(entry.layers)
         blocks.append(
             "\n".join(
                 [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collection_evaluation import Evaluation
-from settings import network_layers
+from settings import layer_lists
 from settings.network_layers import Dense, Variant
 from views.remarks import score_cells, share
 
@@ -36,10 +36,10 @@ def layer_table(layers: Variant, class_count: int) -> Table:
     table.add_column("Layer")
     table.add_column("Output", justify="right")
     table.add_column("Parameters", justify="right")
-    for line in network_layers.layer_lines((*layers, Dense(class_count, "softmax"))):
+    for line in layer_lists.layer_lines((*layers, Dense(class_count, "softmax"))):
         shape = "x".join(str(size) for size in line.shape)
         table.add_row(NESTED * line.depth + line.words, shape, f"{line.parameters:,}")
-    arrays = network_layers.weight_arrays(layers, class_count)
+    arrays = layer_lists.weight_arrays(layers, class_count)
     fixed = sum(array.size for array in arrays if not array.trainable)
     table.caption = f"{sum(array.size for array in arrays):,} parameters, {fixed:,} not trainable"
     return table
