@@ -35,21 +35,22 @@ import numpy.typing as npt
 
 import data_parser
 from data_parser import LabelledImages
-from errors import UserError
+from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
 from generators.trained_generators import images_learnt, named
 from model_collection import library_versions, network_of
 from program_output import a_seed, say
 from storage.collection_folder import load_collection
 from storage.generator_folder import (
+    FORMAT,
     CharacterGenerator,
     Generators,
     ImagesLearnt,
     change_generators,
-    check_generators_can_be_kept,
     load_generators,
     save_generator,
 )
+from storage.network_folder import why_not_kept
 
 if TYPE_CHECKING:
     from gan.progress import Progress
@@ -247,7 +248,8 @@ def _collect(options: argparse.Namespace, folder: Path) -> None:
 def _missing_lessons(options: argparse.Namespace, folder: Path) -> list[Lesson]:
     """What no generator of the folder was taught yet; others are told how to draw by now."""
     kept = load_generators(folder, options.kind)
-    check_generators_can_be_kept(folder)
+    if (reason := why_not_kept(folder, FORMAT)) is not None:
+        raise CollectionError(reason)
     lessons = []
     for lesson in _lessons(options):
         there = kept.get(lesson.characters)

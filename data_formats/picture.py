@@ -85,6 +85,8 @@ def _grey(data: bytes) -> Grey:
             return grey
         if upright.has_transparency_data:
             return _on_paper(upright)
+        if upright.mode == "LAB":  # which Pillow converts by profiles only; L is its lightness
+            return np.asarray(upright.getchannel("L"))
         return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
 
 

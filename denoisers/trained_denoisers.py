@@ -14,7 +14,9 @@ from denoising.progress import DenoiserProgress
 from denoising.settings import DenoiserSettings
 from errors import CollectionError, UserError
 from model_collection import library_versions, origin_of
+from storage import network_folder
 from storage.denoiser_folder import (
+    FORMAT,
     Denoiser,
     Denoisers,
     change_denoisers,
@@ -42,6 +44,10 @@ class TrainedDenoisers:
         self._seed = seed
         self._known: dict[str, Denoiser] | None = None
         self._networks: dict[str, tuple[Denoiser, Any]] = {}
+
+    def why_not_kept(self) -> str | None:
+        """Why what is trained could not be kept in the folder; None where it could."""
+        return network_folder.why_not_kept(self.folder, FORMAT)
 
     def of(self, settings: DenoiserSettings) -> Denoiser | None:
         """The denoiser of those settings, or None where it is still to be trained.

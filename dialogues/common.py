@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from keras_preload import KerasPreload
+from sentences import sentence
 from terminal import (
     Asker,
     as_path,
@@ -106,6 +107,11 @@ class Dialogue:
         self._asker = asker
         self._settings_files = settings_files
         self._wait_for_keras = wait_for_keras
+
+    def _warn_if_not_kept(self, reason: str | None) -> None:
+        """Say before a long training why what it makes could not be kept, if it could not be."""
+        if reason is not None:
+            say(sentence(f"{reason}. It will be there until the program ends"))
 
 
 def wait_for_keras(keras: KerasPreload) -> None:

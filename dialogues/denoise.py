@@ -41,6 +41,8 @@ class DenoiseDialogue(Dialogue):
         chosen = self._example(example) if example else None
         self._wait_for_keras()
         known = self._session.trained_denoisers
+        if again or any(known.of(settings) is None for settings in denoisers):
+            self._warn_if_not_kept(known.why_not_kept())
         for number, settings in enumerate(denoisers):
             needed = again or known.of(settings) is None
             if needed and not self._train(number, settings):

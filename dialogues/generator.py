@@ -198,7 +198,7 @@ class GeneratorDialogue(Dialogue):
             f"{self._session.cluster}: {plans[0].steps:,} steps each. "
             "Ctrl-C ends it and keeps the generators that are finished."
         )
-        self._say_why_not_kept(generator)
+        self._warn_if_not_kept(self._session.trained_generators.why_not_kept(generator))
         self._wait_for_keras()
         with stop_on_interrupt() as stop, make_gans_view(make_console()) as view:
             self._session.train_generators_on_cluster(
@@ -220,7 +220,7 @@ class GeneratorDialogue(Dialogue):
             f"{counted(plan.steps, 'step')} on {counted(plan.images, 'image')}"
             f"{about}. Ctrl-C ends it and keeps what was learnt."
         )
-        self._say_why_not_kept(generator)
+        self._warn_if_not_kept(self._session.trained_generators.why_not_kept(generator))
         self._wait_for_keras()
         with stop_on_interrupt() as stop, make_gan_view(make_console()) as show:
             trained = self._session.train_generator(
@@ -237,12 +237,6 @@ class GeneratorDialogue(Dialogue):
         )
         self._write_pictures(trained, generator, plan.characters)
         return finished
-
-    def _say_why_not_kept(self, generator: str) -> None:
-        """Before a training of an hour, not after it."""
-        reason = self._session.trained_generators.why_not_kept(generator)
-        if reason is not None:
-            say(sentence(f"{reason}. It will be there until the program ends"))
 
     def _write_pictures(
         self, trained: TrainedGan, generator: str, characters: tuple[str, ...]

@@ -16,12 +16,13 @@ from data_parser import DataSet
 from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, GanSettings, same_training
 from model_collection import library_versions
+from storage import network_folder
 from storage.generator_folder import (
+    FORMAT,
     CharacterGenerator,
     Generators,
     ImagesLearnt,
     change_generators,
-    check_generators_can_be_kept,
     drawers_of,
     key_of,
     load_generators,
@@ -76,11 +77,7 @@ class TrainedGenerators:
 
     def why_not_kept(self, kind: str) -> str | None:
         """Why what is trained could not be kept in its folder; None where it could."""
-        try:
-            check_generators_can_be_kept(self.folder(kind))
-        except CollectionError as error:
-            return str(error)
-        return None
+        return network_folder.why_not_kept(self.folder(kind), FORMAT)
 
     def of(self, kind: str) -> dict[str, CharacterGenerator]:
         """What draws each character of the data set that something of a kind can draw.

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +18,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from errors import CollectionError
 from gan.settings import (
     CHARACTER_KINDS,
     GanSettings,
@@ -218,27 +215,6 @@ def _read_characters(kind: str, about: Mapping[str, Any]) -> tuple[str, ...]:
     if len(set(characters)) < len(characters):
         raise Problem("a character is in it twice")
     return characters
-
-
-def check_generators_can_be_kept(folder: Path) -> None:
-    """Find out before a training whether a folder could be written after it.
-
-    Args:
-        folder: one that may not be there yet.
-
-    Raises:
-        CollectionError: it could not be.
-    """
-    place = folder
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    try:
-        tempfile.TemporaryFile(dir=place, prefix=".try-").close()
-    except OSError as error:
-        raise CollectionError(
-            f"{FORMAT.one} could not be saved in {folder}: {error.strerror or error}; name another "
-            "folder, or make room in this one"
-        ) from error
 
 
 def save_generator(

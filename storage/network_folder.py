@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,3 +225,26 @@ def read_versions(about: Mapping[str, Any]) -> dict[str, str]:
         a_text(name, "a library"): a_text(version, "a version")
         for name, version in a_mapping(about.get("versions"), "'versions'").items()
     }
+
+
+def why_not_kept(folder: Path, kind: FolderFormat) -> str | None:
+    """Find out before a training whether a folder could be written after it.
+
+    Args:
+        folder: one that may not be there yet.
+        kind: what it would hold.
+
+    Returns:
+        Why it could not be, or None where it could.
+    """
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    try:
+        tempfile.TemporaryFile(dir=place, prefix=".try-").close()
+    except OSError as error:
+        return (
+            f"{kind.one} could not be saved in {folder}: {error.strerror or error}; name another "
+            "folder, or make room in this one"
+        )
+    return None

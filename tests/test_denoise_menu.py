@@ -92,6 +92,7 @@ def test_denoisers_are_trained_kept_judged_and_shown(
     asked = [shown.index(question) for question in (SETTINGS, NOISE, EXAMPLE, RETRAIN)]
     assert asked == sorted(asked)
     assert "Training denoiser 0, convolutional, on gaussian 0.2 to 0.8: 20 steps" in shown
+    assert "until the program ends" not in shown
     assert len(load_denoisers(tmp_path / "generators" / "denoisers")) == 2
     accuracies = re.findall(
         r"^(?:gaussian 0.6|lines 2|  \d \w+)\b.* \d\.\d{3}  *(\d+\.\d\d%)$", shown, re.MULTILINE
@@ -210,6 +211,8 @@ def test_what_cannot_be_kept_is_used_all_the_same(
 ) -> None:
     (tmp_path / "generators").write_text("a file where a folder should be")
     shown = talk(bare, "denoise", file, "gaussian 0.6", "", "n")
+    before, _ = shown.split("Training denoiser 0")
+    assert "could not be saved in" in before and "there until the program ends" in before
     assert shown.count("what was trained is in memory until the program ends") == 2
     assert "\n  0 convolutional" in shown and "\n  1 conditional" in shown
     assert "defect" not in shown

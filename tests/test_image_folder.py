@@ -264,6 +264,14 @@ def test_every_depth_of_every_format_is_read(tmp_path: Path, kind: str, mode: st
     assert np.abs(same - this).mean() < 4
 
 
+def test_of_lab_colours_the_lightness_is_read(tmp_path: Path) -> None:
+    even = Image.new("L", drawn(5).size, 128)
+    data = encoded(Image.merge("LAB", (drawn(5), even, even)), "TIFF")
+    content = read_files(tmp_path, {"A/x.tiff": data, "A/y.png": picture(5)})
+    assert not content.skipped
+    assert (content.images[0] == content.images[1]).all()
+
+
 @pytest.mark.parametrize("ink", [0, 255, 128])
 def test_transparent_is_paper_whatever_colour_the_ink_has(tmp_path: Path, ink: int) -> None:
     cover = 255 - np.asarray(drawn(5))
