@@ -68,19 +68,9 @@ def divide(
     shares: Mapping[str, int],
     groups: Indices | None,
 ) -> Splits:
-    """Do as `split_data` does, for readers of files, which name the file themselves.
+    """Divide rows as `split_data` does, for readers of files, which name the file themselves.
 
-    Args:
-        labels: Integers (N,), indices into `classes`.
-        in_test: bool (N,), the file's own test rows.
-        classes: The character of each class, for messages.
-        seed: Seed of the random choice, 0 or more.
-        file_split: Whether the file's own test rows are the test split.
-        shares: How many parts each of `SPLIT_NAMES` gets, 1 or more.
-        groups: int64 (N,), numbers of the groups that stay together, or None.
-
-    Returns:
-        The splits; the same arguments always give the same ones.
+    Args, shapes and result are those of `split_data`.
 
     Raises:
         Problem: A class has too few images, or groups, for every split to get one.
