@@ -16,7 +16,7 @@ from data_parser import DataSet, read_labelled_images
 from errors import DataError, UserError
 from evaluation import recognition
 from evaluation.class_labels import as_writable, class_labels, shortened, written_with
-from evaluation.recognition import ConfusedPair, Score
+from evaluation.recognition import ConfusedPair, Confusion, Score
 from model_collection import Entry, ModelCollection
 from unused_path import unused_path
 
@@ -52,15 +52,15 @@ class Evaluation:
         name: what was read, for people.
         scores: one an entry, in the collection's order.
         best: number of the collection's best entry.
-        confusion: int64 (C, C) of the best entry; row: label, column: prediction.
+        confusion: of the best entry, among the classes that it confuses most.
         confused: its most frequent confusions.
-        classes: the C characters.
+        classes: the characters of the collection.
     """
 
     name: str
     scores: tuple[EntryScore, ...]
     best: int
-    confusion: npt.NDArray[np.int64]
+    confusion: Confusion
     confused: tuple[ConfusedPair, ...]
     classes: tuple[str, ...]
 
@@ -89,7 +89,7 @@ def evaluate(
     name, images, labels = _images_to_evaluate(data_set, collection, path)
     met_by = collection.met_by(images)
     scores = []
-    matrix = np.empty((0, 0), np.int64)
+    taken_for = np.empty(0, np.int64)  # by the best entry
     for number, entry in enumerate(collection.entries):
         show(number, len(collection.entries))
         probabilities = read(entry, images)
@@ -102,15 +102,14 @@ def evaluate(
             )
         )
         if entry is best:
-            matrix = recognition.confusion_matrix(
-                probabilities.argmax(axis=1), labels, len(collection.classes)
-            )
+            taken_for = probabilities.argmax(axis=1)
+    class_count = len(collection.classes)
     return Evaluation(
         name=name,
         scores=tuple(scores),
         best=collection.entries.index(best),
-        confusion=matrix,
-        confused=recognition.most_confused(matrix),
+        confusion=recognition.confusion_among(taken_for, labels, class_count, MOST_DRAWN),
+        confused=recognition.most_confused(taken_for, labels, class_count),
         classes=collection.classes,
     )
 
@@ -160,13 +159,13 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
         f"Entry {evaluation.best}: accuracy {score.accuracy:.2%} of "
         f"{counted(score.images, 'image')}\n{shortened(name, TITLE_CELLS)}"
     )
-    drawn = _most_confused(evaluation.confusion)
+    drawn = evaluation.confusion.classes
     if len(drawn) < len(evaluation.classes):
         title += f"\nthe {len(drawn)} of {len(evaluation.classes):,} characters most confused"
     try:
         with written_with(tuple(dict.fromkeys((*labels.families, *families)))):
             plot_confusion_matrix(
-                evaluation.confusion[np.ix_(drawn, drawn)],
+                evaluation.confusion.counts,
                 [labels.texts[index] for index in drawn],
                 title,
                 path,
@@ -176,9 +175,3 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
             f"the confusion matrix cannot be written to {path}: {error.strerror or error}"
         ) from error
     return path
-
-
-def _most_confused(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
-    """Rows of the classes with most errors, in their order; of few classes all."""
-    errors = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diag(confusion)
-    return np.sort(np.argsort(-errors, kind="stable")[:MOST_DRAWN])

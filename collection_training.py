@@ -9,7 +9,7 @@ import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -105,7 +105,8 @@ def train(
     Raises:
         cnn_model.TrainingStopped: `should_stop` said so; finished entries stay. Its cause is the
             TrainingDefect, if there was one before.
-        HyperparameterError: a teacher is unknown, and nothing was trained.
+        HyperparameterError: a teacher is unknown, or teachers wait for each other; nothing was
+            trained.
         UserError: after all others were trained, variants that could not be; each is named.
         TrainingDefect: after all others were trained, some raised an exception.
     """
@@ -165,11 +166,14 @@ class _Training:
         self._data_set = data_set
         self._keys = overlap.image_keys(_chosen_on(data_set))
         self._old_entries = len(collection.entries)
-        there = [collection.find(task.identity) is not None and not retrain for task in tasks]
-        self.waiting = [number for number, is_there in enumerate(there) if not is_there]
+        there: set[str] = set() if retrain else set(collection.identities())
+        self.waiting = [number for number, task in enumerate(tasks) if task.identity not in there]
+        self._alike: dict[str, list[int]] = {}  # numbers of the tasks of one identity, ascending
+        for number, task in enumerate(tasks):
+            self._alike.setdefault(task.identity, []).append(number)
         self.running: set[int] = set()
         self.stopped = False
-        self._teachers = {number: self._teacher_in_this_run(number) for number in self.waiting}
+        self._teachers = self._teachers_in_this_run()
         self._efforts = [_effort(task) for task in tasks]
         self._tries: Counter[int] = Counter()
         self._deaths: dict[int, list[training_crew.Died]] = {}
@@ -178,51 +182,53 @@ class _Training:
         self._tracebacks: dict[int, str] = {}
         self._first_error = ""
 
-    def _teacher_in_this_run(self, number: int) -> int | None:
-        """The task that another one learns from, where it is trained in this run.
+    def _teachers_in_this_run(self) -> dict[int, int]:
+        """The tasks that others of this run learn from, by the numbers of those.
 
         Raises:
-            HyperparameterError: the teacher is neither here nor in the collection.
+            HyperparameterError: a teacher is neither here nor in the collection, or tasks would
+                wait for each other.
         """
-        others = [task.identity for other, task in enumerate(self._tasks) if other != number]
-        known = {entry.identity for entry in self._collection.entries}.union(others)
-        wanted = teacher_identity(self._tasks[number], sorted(known))
-        return next((one for one in self.waiting if self._tasks[one].identity == wanted), None)
+        known = sorted({*self._collection.identities(), *self._alike})
+        to_train = set(self.waiting)
+        teachers = {}
+        for number in self.waiting:
+            wanted = teacher_identity(self._tasks[number], known)
+            first = next(
+                (one for one in self._alike.get(wanted or "", ()) if one in to_train), None
+            )
+            if first is not None:
+                teachers[number] = first
+        _check_no_circle(teachers)
+        return teachers
 
     def skip_what_is_there(self) -> None:
         """Tell of the variants that need no training."""
+        entries = {entry.identity: entry for entry in self._collection.entries}
+        to_train = set(self.waiting)
         for number, task in enumerate(self._tasks):
-            entry = self._collection.find(task.identity)
-            if number not in self.waiting and entry is not None:
-                self._observer.variant_skipped(number, entry)
+            if number not in to_train:
+                self._observer.variant_skipped(number, entries[task.identity])
 
     def is_unfinished(self) -> bool:
         """Whether anything is still to be trained, or under way."""
         return bool(self.waiting or self.running)
 
     def next_assignments(self, places: int) -> list[Assignment]:
-        """Assignments that can begin now, as many as there are free places for.
-
-        Raises:
-            HyperparameterError: there can be none any more, since teachers wait for their pupils.
-        """
-        assignments = []
-        before = len(self.waiting)
+        """Assignments that can begin now, as many as there are free places for."""
+        assignments: list[Assignment] = []
+        if len(self.running) >= places:
+            return assignments
         for number in self._in_turn(places):
             if len(self.running) >= places:
                 break
-            if not self._may_begin(number):
+            if self._is_settled(number) or not self._may_begin(number):
                 continue
             self.waiting.remove(number)
             self.running.add(number)
             self._tries[number] += 1
             task = self._tasks[number]
             assignments.append(Assignment(number, task, teacher_of(task, self._collection)))
-        if not self.running and 0 < before == len(self.waiting):
-            raise HyperparameterError(
-                "'distillation' goes round in a circle: the teacher of each of the variants "
-                f"{', '.join(map(str, self.waiting))} waits for another one of them"
-            )
         return assignments
 
     def _in_turn(self, places: int) -> list[int]:
@@ -233,23 +239,30 @@ class _Training:
             self.waiting, key=lambda number: (self._tries[number], -self._efforts[number])
         )
 
-    def _may_begin(self, number: int) -> bool:
-        """Whether a waiting task can be trained now; strikes it off where it never can or need."""
-        identity = self._tasks[number].identity
-        same = [one for one in range(number) if self._tasks[one].identity == identity]
-        if self._finished.intersection(same):
+    def _is_settled(self, number: int) -> bool:
+        """Strike a waiting task off, and tell of it, where it never can or need be trained."""
+        if self._finished.intersection(self._earlier_alike(number)):
             self.waiting.remove(number)
-            entry = self._collection.find(identity)
+            entry = self._collection.find(self._tasks[number].identity)
             assert entry is not None
             self._observer.variant_skipped(number, entry)
-            return False
-        teacher = self._teachers[number]
+            return True
+        teacher = self._teachers.get(number)
         if teacher is not None and (teacher in self._reasons or teacher in self._tracebacks):
             self.waiting.remove(number)
             self._fail(number, f"its teacher, {self._name(teacher)}, could not be trained")
-            return False
-        unfinished = self.running.union(self.waiting)
-        return teacher not in unfinished and not unfinished.intersection(same)
+            return True
+        return False
+
+    def _may_begin(self, number: int) -> bool:
+        """Whether all that a task waits for has been trained: its teacher, and earlier twins."""
+        teacher = self._teachers.get(number)
+        awaited = [*self._earlier_alike(number), *([] if teacher is None else [teacher])]
+        return not any(one in self.running or one in self.waiting for one in awaited)
+
+    def _earlier_alike(self, number: int) -> list[int]:
+        alike = self._alike[self._tasks[number].identity]
+        return alike[: alike.index(number)]
 
     def hear(self, event: training_crew.Event) -> None:
         """Take in what the crew tells."""
@@ -287,9 +300,8 @@ class _Training:
         entry = dataclasses.replace(entry, schooling=self._schooling(number))
         self._collection.add(entry, np.union1d(self._keys, used))
         entries = self._collection.entries
-        identities = [task.identity for task in self._tasks]
         entries[self._old_entries :] = sorted(
-            entries[self._old_entries :], key=lambda new: identities.index(new.identity)
+            entries[self._old_entries :], key=lambda new: self._alike[new.identity][0]
         )
         self._keep()
         self._observer.variant_finished(number, entry)
@@ -350,6 +362,28 @@ class _Training:
 
     def _name(self, number: int) -> str:
         return self._tasks[number].name or f"variant {number}"
+
+
+def _check_no_circle(teachers: Mapping[int, int]) -> None:
+    """Follow each task to its teacher, and that one's, to the end.
+
+    Raises:
+        HyperparameterError: there is no end, since teachers wait for their pupils.
+    """
+    with_an_end: set[int] = set()
+    for number in teachers:
+        line = {number: None}  # in the order in which they were met
+        while (teacher := teachers.get(next(reversed(line)))) is not None:
+            if teacher in with_an_end:
+                break
+            if teacher in line:
+                circle = list(line)[list(line).index(teacher) :]
+                raise HyperparameterError(
+                    "'distillation' goes round in a circle: the teacher of each of the variants "
+                    f"{', '.join(map(str, sorted(circle)))} waits for another one of them"
+                )
+            line[teacher] = None
+        with_an_end.update(line)
 
 
 def _why_given_up(deaths: Sequence[training_crew.Died]) -> str:

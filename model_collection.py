@@ -6,11 +6,12 @@ saved and loaded without Keras; Keras comes in only to train and to read.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -146,6 +147,10 @@ class ModelCollection:
         """The entry with that identity, or None."""
         return next((entry for entry in self.entries if entry.identity == identity), None)
 
+    def identities(self) -> Iterator[str]:
+        """The identity of each entry, in their order."""
+        return (entry.identity for entry in self.entries)
+
     def add(self, entry: Entry, images_used: npt.NDArray[np.uint64]) -> None:
         """Add an entry, in place of one with the same identity if there is one.
 
@@ -191,12 +196,12 @@ class TrainingDiverged(Exception):
     """A training ended with weights or losses that are no finite numbers."""
 
 
-def teacher_identity(task: TrainingTask, known: Iterable[str]) -> str | None:
+def teacher_identity(task: TrainingTask, known: Sequence[str]) -> str | None:
     """The one of some identities that a task learns from; None where it needs no teacher.
 
     Args:
         task: names its teacher's identity, or how that begins.
-        known: identities of entries that there are, or will be; none of them twice.
+        known: identities of entries that there are, or will be, sorted.
 
     Raises:
         HyperparameterError: none of them, or several, are meant.
@@ -205,13 +210,19 @@ def teacher_identity(task: TrainingTask, known: Iterable[str]) -> str | None:
     if distillation is None:
         return None
     wanted = str(distillation.teacher)
-    found = [identity for identity in known if identity.startswith(wanted)]
-    if len(found) != 1:
-        raise HyperparameterError(
-            f"the teacher {wanted!r} is {'no entry' if not found else 'more than one entry'} of "
-            "the collection; Results shows the identity of each"
-        )
-    return found[0]
+    first = bisect.bisect_left(known, wanted)
+    if first == len(known) or not known[first].startswith(wanted):
+        raise HyperparameterError(_not_one(wanted, "no entry"))
+    after = bisect.bisect_right(known, known[first])
+    if after < len(known) and known[after].startswith(wanted):
+        raise HyperparameterError(_not_one(wanted, "more than one entry"))
+    return known[first]
+
+
+def _not_one(wanted: str, found: str) -> str:
+    return (
+        f"the teacher {wanted!r} is {found} of the collection; Results shows the identity of each"
+    )
 
 
 def with_whole_teachers(
@@ -227,13 +238,16 @@ def with_whole_teachers(
         HyperparameterError: a teacher is in neither, or several are meant.
     """
     whole = list(tasks)
+    if all(task.parameters.distillation is None for task in tasks):
+        return whole
+    known = sorted([*collection.identities(), *(task.identity for task in tasks)])
     for number, task in enumerate(tasks):
-        others = {other.identity for place, other in enumerate(whole) if place != number}
-        known = others.union(entry.identity for entry in collection.entries)
-        teacher = teacher_identity(task, sorted(known))
+        del known[bisect.bisect_left(known, task.identity)]  # nobody is their own teacher
+        teacher = teacher_identity(task, known)
         if teacher is not None:
             parameters = hyperparameters.taught_by(task.parameters, teacher)
             whole[number] = dataclasses.replace(task, parameters=parameters)
+        bisect.insort(known, whole[number].identity)
     return whole
 
 
@@ -243,7 +257,9 @@ def teacher_of(task: TrainingTask, collection: ModelCollection) -> Entry | None:
     Raises:
         HyperparameterError: the collection has no such entry, or several.
     """
-    identity = teacher_identity(task, (entry.identity for entry in collection.entries))
+    if task.parameters.distillation is None:
+        return None
+    identity = teacher_identity(task, sorted(collection.identities()))
     return collection.find(identity) if identity is not None else None
 
 

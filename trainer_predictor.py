@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +96,7 @@ class TrainerPredictor:
         random = np.random.default_rng(seed)
         self._generators = SessionGenerators(data_set, self.trained_generators, random)
         self._denoisers = SessionDenoisers(data_set, self.trained_denoisers, random, seed)
-        self._networks: dict[str, tuple[Entry, Any]] = {}
+        self._network_of_best: tuple[Entry, keras.Model] | None = None
 
     def train(
         self,
@@ -436,11 +436,13 @@ class TrainerPredictor:
         return cnn_model.predict(self._network(entry), images)
 
     def _network(self, entry: Entry) -> keras.Model:
-        kept = self._networks.get(entry.identity)
-        if kept is None or kept[0] is not entry:
-            kept = entry, network_of(entry, len(self.collection.classes))
-            self._networks[entry.identity] = kept
-        return kept[1]
+        """The network of an entry; only that of the best is kept, since there may be thousands."""
+        if self._network_of_best is not None and self._network_of_best[0] is entry:
+            return self._network_of_best[1]
+        network = network_of(entry, len(self.collection.classes))
+        if entry is self.collection.best():
+            self._network_of_best = entry, network
+        return network
 
     def save(self, folder: Path) -> Path | None:
         """Save the collection.
@@ -486,7 +488,7 @@ class TrainerPredictor:
         self.collection = loaded
         self.autosave.collection_loaded(folder)
         self.has_unsaved_entries = self.autosave.folder is not None
-        self._networks.clear()
+        self._network_of_best = None
         self._generators.forget()
 
     def evaluate(

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.integer]
+Indices = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int64]
 
 # Keras clips probabilities at the same value before it takes their logarithm.
 SMALLEST_PROBABILITY = 1e-7
@@ -52,6 +54,19 @@ class ConfusedPair:
     images: int
 
 
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """What some classes were taken for, among themselves.
+
+    Attributes:
+        classes: int64 (K,), class indices, ascending.
+        counts: int64 (K, K); row: the label, column: the prediction.
+    """
+
+    classes: Indices
+    counts: Counts
+
+
 def score(probabilities: Probabilities, labels: Labels) -> Score:
     """Score predictions.
 
@@ -68,13 +83,13 @@ def score(probabilities: Probabilities, labels: Labels) -> Score:
     return Score(float(right.mean()), float(loss), len(labels))
 
 
-def confusion_matrix(predicted: Labels, labels: Labels, class_count: int) -> npt.NDArray[np.int64]:
+def confusion_matrix(predicted: Labels, labels: Labels, class_count: int) -> Counts:
     """Count what each class was taken for.
 
     Args:
         predicted: integers (N,), class indices.
         labels: integers (N,), class indices.
-        class_count: number of classes C.
+        class_count: number of classes C; of thousands, `confusion_among` shows the most confused.
 
     Returns:
         int64 (C, C); row: the label, column: the prediction.
@@ -83,25 +98,53 @@ def confusion_matrix(predicted: Labels, labels: Labels, class_count: int) -> npt
     return np.bincount(cells, minlength=class_count**2).reshape(class_count, class_count)
 
 
-def most_confused(matrix: npt.NDArray[np.int64], most: int = 10) -> tuple[ConfusedPair, ...]:
+def confusion_among(predicted: Labels, labels: Labels, class_count: int, most: int) -> Confusion:
+    """Count what the classes that take part in most errors were taken for.
+
+    Args:
+        predicted: integers (N,), class indices.
+        labels: integers (N,), class indices.
+        class_count: number of classes C.
+        most: how many classes at most; of so many or fewer, all are shown.
+
+    Returns:
+        The classes, in class order, and the images that are of one of them and were taken for one.
+    """
+    wrong = labels != predicted
+    errors = np.bincount(labels[wrong], minlength=class_count)
+    errors += np.bincount(predicted[wrong], minlength=class_count)
+    classes = np.sort(np.argsort(-errors, kind="stable")[:most])
+    place = np.full(class_count, -1)
+    place[classes] = np.arange(len(classes))
+    inside = (place[labels] >= 0) & (place[predicted] >= 0)
+    return Confusion(
+        classes, confusion_matrix(place[predicted[inside]], place[labels[inside]], len(classes))
+    )
+
+
+def most_confused(
+    predicted: Labels, labels: Labels, class_count: int, most: int = 10
+) -> tuple[ConfusedPair, ...]:
     """List the pairs of classes that are confused most often.
 
     Args:
-        matrix: int64 (C, C) of `confusion_matrix`.
+        predicted: integers (N,), class indices.
+        labels: integers (N,), class indices.
+        class_count: number of classes.
         most: length of the list at most.
 
     Returns:
         Pairs with at least one image, most frequent first; ties in class order.
     """
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    pairs = np.stack(np.unravel_index(order, wrong.shape), axis=1)
-    totals = matrix.sum(axis=1)
+    wrong = predicted != labels
+    images = np.bincount(labels, minlength=class_count)
+    pairs, counts = np.unique(
+        np.stack([labels[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True
+    )
+    order = np.argsort(-counts, kind="stable")[:most]
     return tuple(
-        ConfusedPair(int(label), int(taken), int(wrong[label, taken]), int(totals[label]))
-        for label, taken in pairs
-        if wrong[label, taken] > 0
+        ConfusedPair(int(label), int(taken_for), int(count), int(images[label]))
+        for (label, taken_for), count in zip(pairs[order], counts[order], strict=True)
     )
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from counting import counted
 from data_parser import DataSet
 from evaluation import recognition
 from evaluation.class_labels import ClassLabels, within_a_line
 from reports import findings
-from reports.findings import BestFindings, Indices
+from reports.findings import BestFindings
 from reports.page import Block, Paragraph, Picture, Section, Table
 from reports.pictures import PictureFolder
 from reports.wording import counted_images, texts_of, with_interval
@@ -67,20 +64,17 @@ def _confusion(
 ) -> Picture:
     from evaluation.plots import plot_confusion_matrix
 
-    of_rows = data_set.labels[best.rows].astype(np.int64)
-    predicted = best.probabilities.argmax(axis=1)
-    classes = _most_confused_classes(of_rows, predicted, len(data_set.classes))
-    place = np.full(len(data_set.classes), -1)
-    place[classes] = np.arange(len(classes))
-    inside = (place[of_rows] >= 0) & (place[predicted] >= 0)
-    matrix = recognition.confusion_matrix(
-        place[predicted[inside]], place[of_rows[inside]], len(classes)
+    labels_of_rows = data_set.labels[best.rows]
+    confusion = recognition.confusion_among(
+        best.probabilities.argmax(axis=1), labels_of_rows, len(data_set.classes), CLASSES_IN_MATRIX
     )
-    caption = f"Confusion matrix, with counts of the errors: {counted_images(len(of_rows))}."
+    classes, matrix = confusion.classes, confusion.counts
+    inside = int(matrix.sum())
+    caption = f"Confusion matrix, with counts of the errors: {counted_images(len(labels_of_rows))}."
     if len(classes) < len(data_set.classes):
         caption = (
             f"Confusion matrix of the {len(classes)} classes with most errors, with counts of the "
-            f"errors: the {counted_images(int(inside.sum()))}, of {len(of_rows):,}, that are of "
+            f"errors: the {counted_images(inside)}, of {len(labels_of_rows):,}, that are of "
             "one of them and were taken for one of them."
         )
     return pictures.picture(
@@ -89,20 +83,10 @@ def _confusion(
         lambda path: plot_confusion_matrix(
             matrix,
             texts_of(labels, classes),
-            f"Entry {best.found.number}: {counted_images(int(matrix.sum()))}",
+            f"Entry {best.found.number}: {counted_images(inside)}",
             path,
         ),
     )
-
-
-def _most_confused_classes(
-    labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.integer], class_count: int
-) -> Indices:
-    """The classes that take part in most errors, in class order; all of them where they are few."""
-    wrong = labels != predicted
-    errors = np.bincount(labels[wrong], minlength=class_count)
-    errors += np.bincount(predicted[wrong], minlength=class_count)
-    return np.sort(np.argsort(-errors, kind="stable")[:CLASSES_IN_MATRIX]).astype(np.int64)
 
 
 def _confused_pairs(data_set: DataSet, best: BestFindings) -> list[Block]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_parser import SPLIT_NAMES, DataSet
-from evaluation import embedding
+from evaluation import embedding, recognition
 from evaluation.intervals import Proportion, wilson
 from evaluation.recognition import ConfusedPair, Score
 from model_collection import Entry, ModelCollection
@@ -223,25 +223,14 @@ def by_class(data_set: DataSet, best: BestFindings) -> list[Proportion | None]:
     ]
 
 
-def confused_pairs(data_set: DataSet, best: BestFindings) -> list[ConfusedPair]:
+def confused_pairs(data_set: DataSet, best: BestFindings) -> tuple[ConfusedPair, ...]:
     """The pairs of classes that are confused most often, most frequent first; 10 at most."""
-    labels = data_set.labels[best.rows].astype(np.int64)
-    predicted = best.probabilities.argmax(axis=1)
-    wrong = predicted != labels
-    images = np.bincount(labels, minlength=len(data_set.classes))
-    pairs, counts = np.unique(
-        np.stack([labels[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True
+    return recognition.most_confused(
+        best.probabilities.argmax(axis=1),
+        data_set.labels[best.rows],
+        len(data_set.classes),
+        CONFUSED_PAIRS,
     )
-    order = np.argsort(-counts, kind="stable")[:CONFUSED_PAIRS]
-    return [
-        ConfusedPair(
-            int(pairs[place, 0]),
-            int(pairs[place, 1]),
-            int(counts[place]),
-            int(images[pairs[place, 0]]),
-        )
-        for place in order
-    ]
 
 
 def worst_misread(data_set: DataSet, best: BestFindings, most: int) -> list[Misread]:

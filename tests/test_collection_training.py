@@ -1,6 +1,7 @@
 """Tests of training a collection: what is trained when, what is tried again, what is told."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -595,5 +596,24 @@ def test_teachers_that_wait_for_each_other_are_a_message(
         Named((Flatten(),), pupil_of(f"{2:016x}", first).parameters),
         Named((Flatten(), Dense(5)), pupil_of(f"{1:016x}", second).parameters),
     ]
+    crew = ScriptedCrew(trained.entries[0])
     with pytest.raises(HyperparameterError, match="variants 0, 1 waits"):
-        training(trained, tasks, data_set, observer=observer, crew=ScriptedCrew(trained.entries[0]))
+        training(trained, tasks, data_set, observer=observer, crew=crew)
+    with pytest.raises(HyperparameterError, match="variants 1, 2 waits"):
+        training(trained, [*some_tasks(1), *tasks], data_set, observer=observer, crew=crew)
+    assert not observer.told and not crew.submitted
+
+
+def test_thousands_of_variants_cost_little_beside_their_training(
+    trained: ModelCollection, data_set: DataSet, observer: Any
+) -> None:
+    tasks = [
+        TrainingTask((Flatten(),), TrainingParameters("adam", 8, 2, learning_rate=rate))
+        for rate in np.linspace(0.001, 0.01, 2_000).tolist()
+    ]
+    tasks += [pupil_of(tasks[0].identity, task) for task in tasks[:500]]
+    crew = ScriptedCrew(trained.entries[0], places=100)
+    begun = time.process_time()
+    training(trained, tasks, data_set, observer=observer, crew=crew)
+    assert len(trained.entries) >= len(tasks)
+    assert time.process_time() - begun < 15  # work that grows as the square takes minutes

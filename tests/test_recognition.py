@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.recognition import ConfusedPair, Score, confusion_matrix, most_confused, score
+from evaluation.recognition import (
+    ConfusedPair,
+    Score,
+    confusion_among,
+    confusion_matrix,
+    most_confused,
+    score,
+)
 
 PROBABILITIES = np.array(
     [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.5, 0.3, 0.2], [0.25, 0.25, 0.5]], np.float32
@@ -109,17 +116,41 @@ def test_small_label_types_do_not_overflow() -> None:
     assert matrix.sum() == 3 and matrix[46, 45] == matrix[46, 46] == matrix[0, 1] == 1
 
 
+def images_counted(counts: npt.ArrayLike) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Predictions and labels with those numbers of images: a row a label, a column a prediction."""
+    matrix = np.asarray(counts)
+    label, predicted = np.indices(matrix.shape)
+    return np.repeat(predicted, matrix.ravel()), np.repeat(label, matrix.ravel())
+
+
 def test_most_confused_lists_errors_only_most_frequent_first() -> None:
-    matrix = np.array([[90, 5, 0], [7, 3, 5], [0, 0, 4]])
-    assert most_confused(matrix) == (
+    predicted, labels = images_counted([[90, 5, 0], [7, 3, 5], [0, 0, 4]])
+    assert most_confused(predicted, labels, 3) == (
         ConfusedPair(1, 0, 7, 15),
         ConfusedPair(0, 1, 5, 95),
         ConfusedPair(1, 2, 5, 15),
     )
-    assert most_confused(matrix, most=1) == (ConfusedPair(1, 0, 7, 15),)
+    assert most_confused(predicted, labels, 3, most=1) == (ConfusedPair(1, 0, 7, 15),)
 
 
-def test_nothing_confused_makes_an_empty_list_and_the_matrix_stays_as_it_was() -> None:
-    matrix = np.diag([3, 4])
-    assert most_confused(matrix) == ()
-    assert matrix.tolist() == [[3, 0], [0, 4]]
+def test_nothing_confused_makes_an_empty_list() -> None:
+    assert most_confused(*images_counted(np.diag([3, 4])), 2) == ()
+
+
+def test_among_few_classes_all_confusions_are_counted() -> None:
+    counts = [[90, 5, 0], [7, 3, 5], [0, 0, 4]]
+    found = confusion_among(*images_counted(counts), 3, most=3)
+    assert found.classes.tolist() == [0, 1, 2] and found.counts.tolist() == counts
+
+
+def test_of_many_classes_those_with_most_errors_are_counted_among_themselves() -> None:
+    predicted, labels = images_counted([[90, 5, 0], [7, 3, 5], [0, 0, 4]])
+    found = confusion_among(predicted, labels, 3, most=2)
+    assert found.classes.tolist() == [0, 1] and found.counts.tolist() == [[90, 5], [7, 3]]
+
+
+def test_a_million_classes_need_no_matrix_of_all_of_them() -> None:
+    labels, predicted = np.array([999_999, 7, 7]), np.array([7, 999_999, 7])
+    found = confusion_among(predicted, labels, 1_000_000, most=2)
+    assert found.classes.tolist() == [7, 999_999] and found.counts.tolist() == [[1, 1], [1, 0]]
+    assert most_confused(predicted, labels, 1_000_000)[0] == ConfusedPair(7, 999_999, 1, 2)

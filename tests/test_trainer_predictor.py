@@ -1,8 +1,10 @@
 """Tests of what each menu command does, without a terminal."""
 
 import dataclasses
+import gc
 import itertools
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,9 @@ from crews.in_process_crew import InProcessCrew
 from data_parser import DataSet
 from errors import CollectionError, DataError, HyperparameterError, UserError
 from evaluation import overlap
-from evaluation.recognition import Score
+from evaluation.recognition import Score, confusion_among
 from image_generator import BasicGenerator
-from model_collection import ModelCollection
+from model_collection import ModelCollection, network_of
 from settings.network_layers import Conv2D
 from storage import collection_folder
 from storage.collection_folder import load_collection, save_collection
@@ -233,7 +235,7 @@ def test_scores_on_a_file_are_those_computed_by_hand(
         if number == found.best:
             expected = np.zeros((3, 3), int)
             np.add.at(expected, (other.labels, read.argmax(axis=1)), 1)
-            assert np.array_equal(found.confusion, expected)
+            assert np.array_equal(found.confusion.counts, expected)
             wrong = expected.sum() - np.trace(expected)
             assert sum(pair.count for pair in found.confused) == wrong
 
@@ -282,7 +284,7 @@ def test_classes_are_matched_by_character_and_case(
     session: TrainerPredictor, make_data_set: MakeDataSet, tmp_path: Path
 ) -> None:
     found = session.evaluate(as_file(make_data_set("cBCa"), tmp_path / "mixed.npz"))
-    assert found.confusion.sum(axis=1).tolist() == [40, 40, 80]
+    assert found.confusion.counts.sum(axis=1).tolist() == [40, 40, 80]
 
 
 def test_characters_the_collection_cannot_tell_apart_are_refused(
@@ -300,6 +302,23 @@ def test_what_is_no_data_set_is_refused(
     for path in (tmp_path / "file", tmp_path / "missing", tmp_path):
         with pytest.raises(DataError):
             session.evaluate(path)
+
+
+def test_networks_are_let_go_once_they_have_read(
+    session: TrainerPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[weakref.ref[Any]] = []
+
+    def building(*given: Any) -> Any:
+        network = network_of(*given)
+        built.append(weakref.ref(network))
+        return network
+
+    monkeypatch.setattr("trainer_predictor.network_of", building)
+    session.evaluate(None)
+    session.evaluate(None)
+    gc.collect()
+    assert len(built) > 2 and sum(network() is not None for network in built) == 1
 
 
 # ------------------------------------------------------------------------- the confusion matrix
@@ -324,8 +343,10 @@ def test_the_confusion_matrix_is_a_png_that_replaces_nothing(
 def test_of_very_many_classes_those_most_confused_are_drawn(
     session: TrainerPredictor, tmp_path: Path, figures: list[Any]
 ) -> None:
-    confusion = np.diag(np.full(400, 9))
-    confusion[370, 3] = confusion[399, 5] = 2
+    labels = np.repeat(np.arange(400), 9)
+    taken_for = labels.copy()
+    taken_for[[9 * 370, 9 * 399]] = 3, 5
+    confusion = confusion_among(taken_for, labels, 400, MOST_DRAWN)
     classes = tuple(f"c{number}" for number in range(400))
     found = dataclasses.replace(session.evaluate(None), confusion=confusion, classes=classes)
     write_confusion_matrix(found, tmp_path)
