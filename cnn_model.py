@@ -367,7 +367,8 @@ def predict(
     Args:
         network: made by `build_network` or `average_over_shifts`.
         images: uint8 (N, 28, 28).
-        should_stop: asked after each `PREDICTION_BATCH` readings or a few times as many.
+        should_stop: asked after each `PREDICTION_BATCH` readings or a few times as many; never of
+            `FEW_IMAGES` or fewer, which take no time.
 
     Returns:
         float32 (N, classes), probabilities; each row sums to 1.

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from counting import counted
-from data_formats.problems import shown, shown_name
+from data_formats.problems import one_line, shown, shown_name
 from data_parser import DataSet, read_labelled_images
 from errors import DataError, UserError
 from evaluation import recognition
 from evaluation.class_labels import as_writable, class_labels, shortened, written_with
+from evaluation.plots import plot_confusion_matrix
 from evaluation.recognition import ConfusedPair, Confusion, Score
 from model_collection import Entry, ModelCollection
 from unused_path import unused_path
@@ -136,7 +137,7 @@ def _class_number(data_set: DataSet, character: str, path: Path) -> int:
     except DataError as error:
         raise DataError(
             f"{shown(path)} has the character {character!r}, which the collection cannot tell "
-            f"apart; it knows {' '.join(data_set.classes)}"
+            f"apart; it knows {one_line(' '.join(data_set.classes))}"
         ) from error
 
 
@@ -149,8 +150,6 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
     Raises:
         UserError: the file cannot be written.
     """
-    from evaluation.plots import plot_confusion_matrix  # Matplotlib takes a while to import
-
     path = unused_path(folder / "confusion-matrix.png")
     score = evaluation.scores[evaluation.best].score
     labels = class_labels(evaluation.classes)

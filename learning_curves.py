@@ -5,15 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from errors import UserError
+from evaluation.report_plots import Curve, plot_learning_curves
 from model_collection import Entry, ModelCollection
 from settings.training_words import comparison
 from unused_path import unused_path
-
-if TYPE_CHECKING:
-    from evaluation.report_plots import Curve
 
 MOST_CURVES = 12  # of a picture
 TITLE_WIDTH = 28  # letters of a line above a curve
@@ -22,8 +19,6 @@ TITLE_LINES = 4  # of what tells a training from the others
 
 def curve_of(name: str, entry: Entry) -> Curve:
     """Training and validation accuracy of an entry after each epoch, under that name."""
-    from evaluation.report_plots import Curve  # Matplotlib takes a while to import
-
     return Curve(
         name,
         [epoch.accuracy for epoch in entry.history],
@@ -47,8 +42,6 @@ def write_learning_curves(
     Raises:
         UserError: no entry has a history, or the file cannot be written.
     """
-    from evaluation.report_plots import plot_learning_curves
-
     drawn = [number for number in numbers if collection.entries[number].history][:MOST_CURVES]
     if not drawn:
         raise UserError("the entries have no history of epochs to draw")

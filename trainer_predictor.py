@@ -21,6 +21,7 @@ from collection_evaluation import Evaluation
 from collection_training import TrainingObserver
 from crews.crew_choice import choose_crew
 from crews.training_crew import TrainingCrew
+from data_formats.problems import one_line
 from data_parser import DataSet
 from denoisers.session_denoisers import ReadImages, SessionDenoisers
 from denoisers.trained_denoisers import TrainedDenoisers
@@ -481,8 +482,8 @@ class TrainerPredictor:
         if loaded.classes != self.data_set.classes:
             raise CollectionError(
                 f"{folder} tells {len(loaded.classes)} characters apart "
-                f"({' '.join(loaded.classes)}), but the open data set has "
-                f"{len(self.data_set.classes)} ({' '.join(self.data_set.classes)}); "
+                f"({one_line(' '.join(loaded.classes))}), but the open data set has "
+                f"{len(self.data_set.classes)} ({one_line(' '.join(self.data_set.classes))}); "
                 "open a data set with the same ones (see --keep-digits)"
             )
         self.collection = loaded

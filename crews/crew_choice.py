@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 from crews.in_process_crew import InProcessCrew
-from crews.training_crew import TrainingCrew
+from crews.training_crew import TASKS_A_PROCESS, TrainingCrew
 from settings.hyperparameters import TrainingTask
 
 
@@ -34,4 +35,5 @@ def choose_crew(
 
     wanted = workers or sensible_workers(tasks, training_images)
     number = min(wanted, len(tasks))
-    return ProcessCrew(number) if number > 1 else InProcessCrew(should_stop)
+    in_processes = number > 1 or (len(tasks) > TASKS_A_PROCESS and os.name == "posix")
+    return ProcessCrew(number) if in_processes else InProcessCrew(should_stop)

@@ -1,9 +1,10 @@
 """A crew of processes on this machine, each of which trains one variant after another.
 
-Each process imports Keras once. They are new ones (spawned, since TensorFlow does not survive a
-fork), so a script that uses this crew begins with `if __name__ == "__main__":`. Images are shared.
-Networks are trained by as many threads as ever: the number of threads changes the order of sums and
-with it the result, the number of processes does not.
+Each process imports Keras once, and ends after some tasks. They are new ones (spawned, since
+TensorFlow does not survive a fork), so a script that uses this crew begins with
+`if __name__ == "__main__":`. Images are shared. Networks are trained by as many threads as ever:
+the number of threads changes the order of sums and with it the result, the number of processes does
+not.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from crews.shared_value import SharedValue
-from crews.training_crew import Assignment, Died, Event, Outcome, Started, Stopped
+from crews.training_crew import TASKS_A_PROCESS, Assignment, Died, Event, Outcome, Started, Stopped
 from crews.training_worker import run_worker
 from data_parser import DataSet
 from errors import UserError
@@ -40,12 +41,14 @@ class _Worker:
         connection: our end.
         assignment: what it was sent and has not answered, or None.
         training: whether it has begun with that.
+        tasks: how many it was sent.
     """
 
     process: BaseProcess
     connection: Connection
     assignment: Assignment | None = None
     training: bool = False
+    tasks: int = 0
 
 
 class ProcessCrew:
@@ -88,11 +91,20 @@ class ProcessCrew:
         Raises:
             UserError: the system starts no more processes.
         """
-        idle = (worker for worker in self._workers if worker.assignment is None)
-        worker = next(idle, None) or self._new_worker()
+        worker = self._idle_worker() or self._new_worker()
         worker.assignment, worker.training = assignment, False
+        worker.tasks += 1
         with contextlib.suppress(OSError):  # it is dead, as `work` will find
             worker.connection.send(assignment)
+
+    def _idle_worker(self) -> _Worker | None:
+        """One that has nothing to do; those that have trained too many networks are ended."""
+        for worker in [worker for worker in self._workers if worker.assignment is None]:
+            if worker.tasks < TASKS_A_PROCESS:
+                return worker
+            self._workers.remove(worker)
+            self._dismiss([worker])
+        return None
 
     def _new_worker(self) -> _Worker:
         ours, theirs = multiprocessing.Pipe()

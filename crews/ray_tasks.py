@@ -24,7 +24,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from crews.cluster_address import host_and_port
-from crews.training_crew import Died, Failed, Moved, Refused, Started, Stopped, failed
+from crews.training_crew import (
+    TASKS_A_PROCESS,
+    Died,
+    Failed,
+    Moved,
+    Refused,
+    Started,
+    Stopped,
+    failed,
+)
 from errors import UserError
 
 Reference: TypeAlias = Any  # to an object that Ray keeps or will have; no checker knows it
@@ -39,7 +48,6 @@ BETWEEN_NEWS = 1.0  # seconds between two looks at how far the tasks are
 BETWEEN_REPORTS = 2.0  # seconds between two reports of one task
 BETWEEN_LOOKS = 5.0  # seconds between two looks at which nodes there are
 LONGEST_SILENCE = 20.0  # seconds without the head node; after 60, Ray would end this process
-TASKS_A_PROCESS = 25  # since TensorFlow keeps about 13 MiB of every network it has trained
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cnn_model import TrainingProgress
 
 
+TASKS_A_PROCESS = 25  # since TensorFlow keeps about 13 MiB of every network it has trained
+
+
 @dataclass(frozen=True, eq=False)
 class Assignment:
     """One task for a crew.

@@ -7,7 +7,7 @@ from pathlib import Path
 from data_formats.problems import shown
 from data_formats.recognition import WANTED
 from errors import DataError
-from terminal import make_console
+from terminal import make_console, say
 
 
 def at_hand(data_path: Path) -> Path:
@@ -32,7 +32,13 @@ def at_hand(data_path: Path) -> Path:
 
     try:
         with make_download_view(make_console()) as show:
-            return fetch(name, cache_folder(), show, should_stop=lambda: False)
+            return fetch(
+                name,
+                cache_folder(),
+                show,
+                should_stop=lambda: False,
+                waiting=lambda: say(f"Another program is downloading {name}; waiting for its end."),
+            )
     except KeyboardInterrupt:
         say_how_it_goes_on(name)
         raise

@@ -40,6 +40,8 @@ def fetch(
     should_stop: Callable[[], bool],
     sources: Mapping[str, KnownDataSet] = KNOWN,
     limits: Limits = USUAL_LIMITS,
+    *,
+    waiting: Callable[[], None] = lambda: None,
 ) -> Path:
     """Make sure that a data set lies in a folder, and download what is missing or damaged.
 
@@ -52,6 +54,7 @@ def fetch(
         should_stop: Asked often; once it returns True, the download ends.
         sources: The data sets that are known by name.
         limits: How long servers are waited for, and how often they are asked.
+        waiting: Is told once if another process is at it, whose end is waited for.
 
     Returns:
         What a reader opens: a file, or a folder of IDX files.
@@ -71,10 +74,25 @@ def fetch(
     if not all(_is_complete(place / file.name, file) for file in data_set.files):
         with on_disk(place):
             place.mkdir(parents=True, exist_ok=True)
-        with only_process(place / ".lock", watch.wait):
+        with only_process(place / ".lock", _telling_once(waiting, watch.wait)):
             for file in data_set.files:
                 _complete(_Task(file, data_set.title, place, watch))
     return place / data_set.opened if data_set.opened else place
+
+
+def _telling_once(
+    waiting: Callable[[], None], wait: Callable[[float], None]
+) -> Callable[[float], None]:
+    """What lets time pass as `wait` does, and says so before the first time."""
+    told: list[bool] = []
+
+    def tell_and_wait(seconds: float) -> None:
+        if not told:
+            told.append(True)
+            waiting()
+        wait(seconds)
+
+    return tell_and_wait
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import binomtest
-
 
 @dataclass(frozen=True)
 class Proportion:
@@ -45,6 +43,8 @@ def wilson(right: int, images: int) -> Proportion:
     Raises:
         ValueError: there are no images, or more that count than there are.
     """
+    from scipy.stats import binomtest  # which takes a while to import
+
     if images < 1 or not 0 <= right <= images:
         raise ValueError(f"{right} of {images} images is no share")
     share = right / images

@@ -18,6 +18,7 @@ from settings.literal_files import (
     Check,
     checked_fields,
     literal_value,
+    nested,
     number_above,
     number_from,
     one_of,
@@ -150,17 +151,6 @@ def _schedule(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _strategy(value: Any) -> Strategy:
-    if isinstance(value, Strategy):
-        return value
-    if not isinstance(value, dict):
-        raise ValueError("a dictionary such as {'type':'alternating'}")
-    values, problems = checked_fields(value, Strategy, STRATEGY_CHECKS, "it")
-    if problems:
-        raise ValueError("right in itself: " + "; ".join(problems))
-    return Strategy(**values)
-
-
 STRATEGY_CHECKS: Mapping[str, Check] = {
     "type": one_of(STRATEGIES),
     "reverse": _yes_or_no,
@@ -185,7 +175,7 @@ CHECKS: Mapping[str, Check] = {
     "moving_average": number_from(0, 1),
     "latent_scale": number_above(0, 10),
     "final_learning_rate": number_from(0, 1),
-    "adversarial_optimizer": _strategy,
+    "adversarial_optimizer": nested(Strategy, STRATEGY_CHECKS),
     "class_size": whole_number(1, 4096),
     "feature_widths": _widths,
     "feature_steps": whole_number(1, 10_000_000),

@@ -13,6 +13,7 @@ import data_parser
 from counting import counted
 from errors import UserError
 from evaluation.class_labels import class_labels, written_with
+from evaluation.plots import plot_image_sheet
 
 Images = npt.NDArray[np.uint8]
 TEST_SHARE = 5  # every fifth image of a data set is one of its test rows
@@ -91,8 +92,6 @@ def write_sheet(drawn: DrawnCharacters, classes: Sequence[str], path: Path) -> t
     Raises:
         UserError: the file cannot be written.
     """
-    from evaluation.plots import plot_image_sheet  # Matplotlib takes a while to import
-
     labels = class_labels(classes)
     rows = [classes.index(character) for character in drawn.characters]
     title = f"drawn by the generator {drawn.generator}"

@@ -46,7 +46,7 @@ class TrainingPlan:
         characters: what it would draw.
         images: to learn from.
         steps: batches.
-        seconds: estimate, from the latest training by the same settings; None without any.
+        seconds: estimate, from another training by the same settings; None without any.
     """
 
     characters: tuple[str, ...]

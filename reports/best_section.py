@@ -6,6 +6,8 @@ from counting import counted
 from data_parser import DataSet
 from evaluation import recognition
 from evaluation.class_labels import ClassLabels, within_a_line
+from evaluation.plots import plot_confusion_matrix
+from evaluation.report_plots import plot_filters, plot_misread, plot_proportions
 from reports import findings
 from reports.findings import BestFindings
 from reports.page import Block, Paragraph, Picture, Section, Table
@@ -62,8 +64,6 @@ def images_of_best(best: BestFindings) -> str:
 def _confusion(
     data_set: DataSet, labels: ClassLabels, best: BestFindings, pictures: PictureFolder
 ) -> Picture:
-    from evaluation.plots import plot_confusion_matrix
-
     labels_of_rows = data_set.labels[best.rows]
     confusion = recognition.confusion_among(
         best.probabilities.argmax(axis=1), labels_of_rows, len(data_set.classes), CLASSES_IN_MATRIX
@@ -115,8 +115,6 @@ def _confused_pairs(data_set: DataSet, best: BestFindings) -> list[Block]:
 def _accuracy_by_class(
     data_set: DataSet, labels: ClassLabels, best: BestFindings, pictures: PictureFolder
 ) -> list[Block]:
-    from evaluation.report_plots import plot_proportions
-
     found = findings.by_class(data_set, best)
     with_images = [(index, each) for index, each in enumerate(found) if each is not None]
     with_images.sort(key=lambda pair: (pair[1].share, -pair[1].images))
@@ -155,8 +153,6 @@ def _accuracy_by_class(
 def _misread(
     data_set: DataSet, labels: ClassLabels, best: BestFindings, pictures: PictureFolder
 ) -> list[Block]:
-    from evaluation.report_plots import plot_misread
-
     misread = findings.worst_misread(data_set, best, MISREAD_SHOWN)
     if not misread:
         return [Paragraph(f"It misreads none of the {counted_images(len(best.rows))}.")]
@@ -200,8 +196,6 @@ def _misread(
 
 
 def _filters(data_set: DataSet, best: BestFindings, pictures: PictureFolder) -> list[Block]:
-    from evaluation.report_plots import plot_filters
-
     entry = best.found.entry
     filters = findings.first_filters(entry, len(data_set.classes))
     if filters is None:

@@ -11,6 +11,7 @@ from counting import counted
 from data_parser import SPLIT_NAMES, DataSet
 from evaluation import embedding
 from evaluation.class_labels import ClassLabels
+from evaluation.report_plots import Map, plot_class_counts, plot_examples, plot_maps
 from model_collection import origin_of
 from reports import findings
 from reports.findings import ImageMap, Indices
@@ -40,8 +41,6 @@ MADE_OF = {
 
 def data_section(data_set: DataSet, labels: ClassLabels, pictures: PictureFolder) -> Section:
     """What data set it is, how it is divided, and how many images each class has."""
-    from evaluation.report_plots import plot_class_counts
-
     counts = findings.class_counts(data_set)
     totals = counts.sum(axis=1)
     split_by = SPLIT_BY[data_set.split_by].format(seed=data_set.seed)
@@ -126,8 +125,6 @@ def examples_section(
     data_set: DataSet, labels: ClassLabels, pictures: PictureFolder, seed: int
 ) -> Section:
     """A few images of each class."""
-    from evaluation.report_plots import plot_examples
-
     classes = findings.spread(len(data_set.classes), CLASSES_WITH_EXAMPLES)
     rows = np.random.default_rng(seed).permutation(data_set.indices("training"))
     of_rows = data_set.labels[rows]
@@ -206,8 +203,6 @@ def _about_t_sne(maps: Sequence[ImageMap]) -> str:
 def _map_drawing(
     image_map: ImageMap, of_rows: npt.NDArray[np.integer], labels: ClassLabels
 ) -> Draw:
-    from evaluation.report_plots import Map, plot_maps
-
     maps = [Map("principal components", image_map.principal)]
     if image_map.neighbours is not None:
         maps.append(Map("t-SNE", image_map.neighbours))

@@ -8,6 +8,7 @@ import numpy as np
 
 from data_parser import DataSet
 from evaluation.intervals import Proportion
+from evaluation.report_plots import plot_learning_curves, plot_proportions
 from learning_curves import MOST_CURVES, curve_of
 from model_collection import ModelCollection, origin_of
 from reports import findings
@@ -37,8 +38,6 @@ def entries_section(
         found: of each entry, highest validation accuracy first.
         pictures: where to draw.
     """
-    from evaluation.report_plots import plot_proportions
-
     elsewhere = any(not each.scored_here or each.met for each in found)
     series: dict[str, list[Proportion | None]] = {
         "validation": [each.validation for each in found[:ENTRIES_WITH_INTERVALS]],
@@ -158,8 +157,6 @@ def _network_table(collection: ModelCollection, found: Sequence[EntryFindings]) 
 
 def curves_section(found: Sequence[EntryFindings], pictures: PictureFolder) -> Section:
     """How accuracy rose from epoch to epoch."""
-    from evaluation.report_plots import plot_learning_curves
-
     with_history = [each for each in found if each.entry.history]
     if not with_history:
         return Section("Learning curves", [Paragraph("The entries have no history of epochs.")])

@@ -119,6 +119,26 @@ def checked_fields(
     return values, problems
 
 
+def nested(kind: type[Any], checks: Mapping[str, Check]) -> Check:
+    """A check for a dictionary with the fields of a dataclass; returns the dataclass.
+
+    Args:
+        kind: the dataclass; a field without a default must be given.
+        checks: for each of its fields.
+    """
+
+    def check(value: Any) -> Any:
+        example = f"a dictionary with keys of {', '.join(repr(key) for key in checks)}"
+        if not isinstance(value, dict) or not value:
+            raise ValueError(example)
+        values, problems = checked_fields(value, kind, checks, "it")
+        if problems:
+            raise ValueError(f"{example}; " + "; ".join(problems))
+        return kind(**values)
+
+    return check
+
+
 def literal_value(node: ast.expr, where: str, problems: list[str]) -> Any:
     """Value of a literal; `WRONG` and a problem when it is anything else."""
     for inner in ast.walk(node):

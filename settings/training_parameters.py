@@ -14,6 +14,7 @@ from typing import Any
 from settings.literal_files import (
     Check,
     checked_fields,
+    nested,
     number_above,
     number_from,
     one_of,
@@ -154,21 +155,6 @@ def _teacher(value: Any) -> int | str:
         "the number of a variant that comes before in the file, or the first 4 to 16 digits of "
         "an entry's identity, such as '3f9a'"
     )
-
-
-def nested(kind: type[Any], checks: Mapping[str, Check]) -> Check:
-    """A check for a dictionary with the fields of a dataclass; returns the dataclass."""
-
-    def check(value: Any) -> Any:
-        example = f"a dictionary with keys of {', '.join(repr(key) for key in checks)}"
-        if not isinstance(value, dict) or not value:
-            raise ValueError(example)
-        values, problems = checked_fields(value, kind, checks, "it")
-        if problems:
-            raise ValueError(f"{example}; " + "; ".join(problems))
-        return kind(**values)
-
-    return check
 
 
 AUGMENTATION_CHECKS: Mapping[str, Check] = {

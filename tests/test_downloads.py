@@ -27,6 +27,7 @@ from downloads.known import KNOWN, DataFile, Download, KnownDataSet, cache_folde
 from downloads.problems import DownloadError, Stopped
 from downloads.zip_directory import find_member
 from errors import UserError
+from process_lock import holding
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTENT = random.Random(0).randbytes(300_000)
@@ -592,6 +593,25 @@ def test_a_download_that_is_stopped_can_be_gone_on_with(server: Server, tmp_path
     fetch("small", tmp_path, news.append, lambda: False, sources, LIMITS)
     assert 0 < news[0].resumed_from < len(PACKED)
     assert stored(tmp_path) == CONTENT
+
+
+def test_that_another_process_is_waited_for_is_said_once(server: Server, tmp_path: Path) -> None:
+    server.files["/a.gz"] = PACKED
+    told: list[str] = []
+    bring(tmp_path, packed_set(server.address("/a.gz")))
+    (place,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    (place / "letters").unlink()
+    with holding(place / ".lock", lambda seconds: None), pytest.raises(Stopped):
+        begun = time.monotonic()
+        fetch(
+            "small",
+            tmp_path,
+            lambda news: None,
+            lambda: time.monotonic() - begun > 0.5,
+            packed_set(server.address("/a.gz")),
+            waiting=lambda: told.append("waiting"),
+        )
+    assert told == ["waiting"]
 
 
 def test_waiting_for_a_busy_server_can_be_stopped(server: Server, tmp_path: Path) -> None:

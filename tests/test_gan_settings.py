@@ -319,9 +319,9 @@ def test_a_key_that_is_not_there_is_named_with_those_that_are(tmp_path: Path, ke
 @pytest.mark.parametrize(
     ("strategy", "said"),
     [
-        ("alternating", "a dictionary such as {'type':'alternating'}"),
-        (None, "a dictionary such as {'type':'alternating'}"),
-        ({}, "it needs the key 'type'"),
+        ("alternating", "a dictionary with keys of 'type', 'reverse', "),
+        (None, "a dictionary with keys of 'type', 'reverse', "),
+        ({}, "a dictionary with keys of 'type', 'reverse', "),
         ({"type": "adam"}, "'type' is 'adam', but must be one of 'simultaneous'"),
         ({"type": "alternating", "depth": 1}, "it has no key 'depth'; its keys are 'type'"),
         ({"type": "alternating", "reverse": 1}, "'reverse' is 1, but must be True or False"),

@@ -603,6 +603,8 @@ def test_each_entry_is_on_disk_before_the_next_begins(
         (2, 3, 1, [2]),
         (9, 3, 1, [3]),  # no more than there are variants
         (9, 1, 1, []),
+        (1, 25, 1, []),
+        (1, 26, 1, [1]),  # which is renewed, before so many networks fill the memory
         (None, 3, 1, []),  # so little is learnt sooner in this process
         (None, 3, 100_000, [2]),
     ],

@@ -180,6 +180,27 @@ def test_a_killed_worker_is_replaced_once_a_variant_and_then_named(
     assert not multiprocessing.active_children()
 
 
+def test_a_worker_that_has_trained_enough_networks_makes_room_for_a_new_one(
+    tiny: Any, data_set: DataSet, observer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_in: dict[int, int | None] = {}
+
+    def note(number: int, progress: object) -> None:
+        (worker,) = multiprocessing.active_children()
+        trained_in[number] = worker.pid
+
+    monkeypatch.setattr(observer, "progressed", note)
+    monkeypatch.setattr(process_crew, "TASKS_A_PROCESS", 2)
+    tasks = [
+        TrainingTask((Flatten(), Dense(size)), TrainingParameters("adam", 8, 1))
+        for size in (2, 3, 4)
+    ]
+    collection = training(tasks, data_set, observer, ProcessCrew(1))
+    assert len(collection.entries) == 3
+    assert trained_in[0] == trained_in[1] != trained_in[2]
+    assert not multiprocessing.active_children()
+
+
 def test_a_worker_with_nothing_to_do_ends_when_nobody_is_at_the_other_end(
     data_set: DataSet, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def _apply(layer: Layer, values: keras.KerasTensor) -> keras.KerasTensor:
         case Dropout():
             return keras.layers.Dropout(layer.dropout_ratio)(values)
         case BatchNormalization():
+            # Keras's own, with a momentum of 0.99: old files give the result that they always gave.
             return keras.layers.BatchNormalization()(values)
         case Activation():
             return keras.layers.Activation(layer.activation)(values)

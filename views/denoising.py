@@ -15,6 +15,7 @@ from denoising.noise import Noise
 from denoising.progress import DenoiserProgress
 from denoising.settings import DenoiserSettings, name_of
 from errors import UserError
+from evaluation.plots import plot_image_sheet
 from terminal import shows_colours
 from unused_path import unused_path
 from views import picture_text, remarks, tables
@@ -245,8 +246,6 @@ def write_sheets(found: DenoisingFindings, restored: RestoredImage | None, folde
     Raises:
         UserError: it cannot be written; nothing is left of it.
     """
-    from evaluation.plots import plot_image_sheet
-
     path = unused_path(folder / "denoised")
     try:
         path.mkdir(parents=True)

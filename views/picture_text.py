@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    pass
 
 ASCII_INK = " .:-=+*#%@"
 DARKEST_GREY, GREYS = 232, 24  # the grey ramp of 256-colour terminals

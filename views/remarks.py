@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from counting import counted, in_runs
 from data_parser import DataSet
 from evaluation.recognition import Score
-
-if TYPE_CHECKING:
-    pass
 
 MOST_NUMBERED = 8  # names whose numbers are told
 LONGEST_REASON = 200

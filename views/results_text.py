@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from collection_query import Selection
 from counting import counted, in_runs
@@ -13,9 +12,6 @@ from settings.training_words import Comparison, comparison, training_summary
 from views.remarks import duration, score_cells, share
 from views.tables import NESTED
 from views.text_table import TextTable
-
-if TYPE_CHECKING:
-    pass
 
 IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
 TEST_ROWS = {"file": "its own test rows", "group": "a test split of it, of groups of its own"}
