@@ -6,10 +6,14 @@ Arguments go in, an exit code comes out. Importing this file does nothing but de
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 __version__ = "0.1.0"
 SPLITS = ("training", "validation", "test", "generator")
@@ -27,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     _prepare_streams()
+    _end_in_order_when_told_to()
     try:
         import menu
 
@@ -58,6 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from user_state import log_defect
 
         return _failed(log_defect(error))
+
+
+def _end_in_order_when_told_to() -> None:
+    """SIGTERM and a terminal that is closed leave nothing over: screen, processes and files."""
+    for name in ("SIGTERM", "SIGHUP"):  # Windows lacks the second
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with contextlib.suppress(ValueError):  # only the main thread may
+                signal.signal(number, _end_by_signal)
+
+
+def _end_by_signal(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _prepare_streams() -> None:

@@ -305,6 +305,10 @@ def _number(text: str, column: Column) -> float:
         raise UserError(
             f"{quote(text)} is no number to compare {column.name!r} with; write such as {example}"
         )
+    if percent and column.kind is not Kind.SHARE:
+        raise UserError(
+            f"{column.name!r} is no share, to compare with {quote(text)}; write such as {example}"
+        )
     value = float(digits.replace(",", "")) / (100 if percent else 1)
     if column.kind is Kind.SHARE and not 0 <= value <= 1:
         raise UserError(

@@ -8,8 +8,9 @@ module each. Whatever is wrong with a file is reported as one `DataError`.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counting import counted
 from data_formats import nist_layout, npz
 from data_formats.common import (
     IMAGE_SIZE,
@@ -30,7 +32,7 @@ from data_formats.common import (
     tell_nobody,
 )
 from data_formats.nist_layout import stand_upright
-from data_formats.problems import Problem, naming, quoted
+from data_formats.problems import Problem, naming, one_line, quoted
 from data_formats.recognition import reader_of
 from data_set import DataSet, LabelledImages, SplitName, Splits, class_standing_for
 from data_splits import SPLIT_SHARES, divide, split_data
@@ -128,10 +130,15 @@ def open_data_set(
             groups = None if group is None else groups_of(content.names, group)
             if groups is not None:
                 content = replace(content, notes=(*content.notes, note_on_groups(groups)))
-            splits = divide(
-                content.labels, content.in_test, classes, seed, file_split, shares, groups
-            )
+            with _telling_what_was_left_out(content.skipped):
+                splits = divide(
+                    content.labels, content.in_test, classes, seed, file_split, shares, groups
+                )
             split_by = "file" if file_split else "seed" if group is None else "group"
+    blank = len(content.images) - int(content.images.any(axis=(1, 2)).sum())
+    if blank:
+        told = f"{counted(blank, 'image is', 'images are')} blank, without any ink"
+        content = replace(content, notes=(*content.notes, told))
     return DataSet(
         content.images,
         content.labels,
@@ -144,6 +151,20 @@ def open_data_set(
         content.skipped,
         content.names,
     )
+
+
+@contextlib.contextmanager
+def _telling_what_was_left_out(skipped: Sequence[str]) -> Iterator[None]:
+    """Where a class is too small, because pictures of it could not be read, the first is named."""
+    try:
+        yield
+    except Problem as problem:
+        if not skipped:
+            raise
+        raise Problem(
+            f"{problem}; {counted(len(skipped), 'file was', 'files were')} left out, the first of "
+            f"them {one_line(skipped[0])}"
+        ) from problem
 
 
 def write_npz(data_set: DataSet, path: str | os.PathLike[str]) -> None:

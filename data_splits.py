@@ -15,6 +15,7 @@ from data_set import Splits
 from errors import DataError
 from image_groups import deal_groups
 
+MOST_NAMED = 5  # classes that are too small
 SPLIT_SHARES = {"training": 64, "validation": 16, "test": 10, "generator": 10}
 
 _Integers = npt.NDArray[np.integer[Any]]
@@ -139,14 +140,37 @@ def _dealt_by_class(
     narrow = labels.astype(np.uint16) if len(classes) <= 2**16 else labels  # sorts by radix
     by_class = np.argsort(narrow, kind="stable")
     stops = np.cumsum(np.bincount(labels, minlength=len(classes)))
-    for name, rows in zip(classes, np.split(by_class, stops[:-1]), strict=True):
-        counts = _split_counts(len(rows), shares, name)
+    _check_sizes(np.diff(stops, prepend=0), classes, shares)
+    for rows in np.split(by_class, stops[:-1]):
+        counts = _split_counts(len(rows), shares)
         numbers = [SPLIT_NAMES.index(split) for split in counts]
         split_of[rng.permutation(rows)] = np.repeat(numbers, list(counts.values()))
     return split_of
 
 
-def _split_counts(count: int, shares: Mapping[str, int], character: str) -> dict[str, int]:
+def _check_sizes(
+    sizes: npt.NDArray[np.integer], classes: Sequence[str], shares: Mapping[str, int]
+) -> None:
+    small = [
+        number
+        for number, size in enumerate(sizes.tolist())
+        if min(_split_counts(size, shares).values()) < 1
+    ]
+    if not small:
+        return
+    least = max(-(-sum(shares.values()) // (2 * min(shares.values()))), len(shares))
+    named = [
+        f"{quoted(classes[number])} has {counted(int(sizes[number]), 'image')}"
+        for number in small[:MOST_NAMED]
+    ]
+    others = f", and {len(small) - MOST_NAMED:,} others have too few" if small[MOST_NAMED:] else ""
+    raise Problem(
+        f"the class {', '.join(named)}{others} to divide, too few for {len(shares)} splits; "
+        f"{'it' if len(small) == 1 else 'each'} needs at least {least}"
+    )
+
+
+def _split_counts(count: int, shares: Mapping[str, int]) -> dict[str, int]:
     """Deal `count` images by shares, rounded half up, the remainder to training."""
     whole = sum(shares.values())
     counts = {name: (2 * count * share + whole) // (2 * whole) for name, share in shares.items()}
@@ -154,10 +178,4 @@ def _split_counts(count: int, shares: Mapping[str, int], character: str) -> dict
     while counts["training"] < 1 and max(counts.values()) > 1:  # the others were rounded up
         counts[max(counts, key=lambda name: counts[name])] -= 1
         counts["training"] += 1
-    if min(counts.values()) < 1:
-        least = max(-(-whole // (2 * min(shares.values()))), len(shares))
-        raise Problem(
-            f"the class {quoted(character)} has {counted(count, 'image')} to divide, too few for "
-            f"{len(shares)} splits; it needs at least {least}"
-        )
     return counts

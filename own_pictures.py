@@ -187,7 +187,13 @@ def _pictures(folder: Path) -> Iterator[Path]:
         raise DataError(f"{shown(Path(error.filename or folder))}: cannot be read: {reason}")
 
     pictures = others = 0
-    for parent, folders, files in os.walk(folder, onerror=say):
+    met: set[tuple[int, int]] = set()  # no folder is gone through twice, however links lead to it
+    for parent, folders, files in os.walk(folder, onerror=say, followlinks=True):
+        status = os.stat(parent)
+        if (status.st_dev, status.st_ino) in met:
+            folders.clear()
+            continue
+        met.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         others += len(folders)
         for name in sorted(files):

@@ -19,6 +19,7 @@ import collection_evaluation
 import collection_training
 from collection_evaluation import Evaluation
 from collection_training import TrainingObserver
+from crews.cluster_address import check_that_something_answers
 from crews.crew_choice import choose_crew
 from crews.training_crew import TrainingCrew
 from data_formats.problems import one_line
@@ -161,6 +162,15 @@ class TrainerPredictor:
     def _keep(self) -> None:
         self.has_unsaved_entries = True
         self.autosave.keep(self.collection)
+
+    def check_cluster(self) -> None:
+        """Find out in a few seconds whether anything answers where the session's cluster should be.
+
+        Raises:
+            UserError: nothing does.
+        """
+        if self.cluster is not None:
+            check_that_something_answers(self.cluster)
 
     def copies_of_training_images(self) -> dict[str, int]:
         """How many images of the validation and test splits are also among the training images."""

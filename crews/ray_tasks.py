@@ -13,7 +13,6 @@ import logging
 import os
 import pickle
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from crews.cluster_address import host_and_port
+from crews.cluster_address import check_that_something_answers, why_silent
 from crews.training_crew import (
     TASKS_A_PROCESS,
     Died,
@@ -42,7 +41,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folders of modules that the program does not need.
 APART = {"tests", "benchmarks"}
 CONNECT = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
-LONGEST_CONNECT = 3.0  # seconds
 LONGEST_CHECK = 20.0  # seconds, some of which Python takes to import Ray
 BETWEEN_NEWS = 1.0  # seconds between two looks at how far the tasks are
 BETWEEN_REPORTS = 2.0  # seconds between two reports of one task
@@ -228,9 +226,9 @@ class RayTasks:
                 more.
         """
         self._latest_look = time.monotonic()
-        if _why_silent(self._own_node) is not None:
+        if why_silent(self._own_node) is not None:
             raise self._own_node_is_lost()
-        if _why_silent(self._address) is None:
+        if why_silent(self._address) is None:
             self._latest_answer = time.monotonic()
             nodes = [node["Resources"] for node in _ray().nodes() if node["Alive"]]
             self._places = sum(int(node.get("CPU", 0)) // self._threads for node in nodes)
@@ -405,16 +403,7 @@ def _check_that_it_answers(address: str) -> None:
     Raises:
         UserError: there is none.
     """
-    try:
-        host_and_port(address)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    reason = _why_silent(address)
-    if reason is not None:
-        raise UserError(
-            f"there is no Ray cluster at {address} ({reason}); start one there with: "
-            "ray start --head --port=6379"
-        )
+    check_that_something_answers(address)
     # In a process of its own first: what is no Ray cluster makes Ray end the process that asks.
     check = [sys.executable, "-c", CONNECT, address]
     try:
@@ -438,16 +427,6 @@ def _address_of_node(node_id: str) -> str:
     """HOST:PORT at which a node's raylet answers, the process that makes a machine a node."""
     node = next(one for one in _ray().nodes() if one["NodeID"] == node_id)
     return f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
-
-
-def _why_silent(address: str) -> str | None:
-    """Why nothing answers at an address; None where something does."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), LONGEST_CONNECT).close()
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
 
 
 @contextlib.contextmanager

@@ -254,7 +254,7 @@ def _note_on_folders_above(pictures: Sequence[_Picture]) -> tuple[str, ...]:
     folders = sorted({"/".join(picture.folders) for picture in pictures} - {""})
     shown = one_line(folders[0])
     return (
-        f"classes of the same name in different folders are one class: the "
+        f"Classes of the same name in different folders are one class: the "
         f"{counted(len(folders), 'folder')} above them, such as {shown}, tell none apart",
     )
 

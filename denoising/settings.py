@@ -117,7 +117,16 @@ def name_of(number: int, settings: DenoiserSettings) -> str:
 def _noise(value: Any) -> tuple[NoiseRange, ...]:
     if not isinstance(value, dict) or not value:
         raise ValueError("a dictionary such as {'gaussian':(0.1, 1.0)}")
-    return tuple(_noise_range(kind, amounts) for kind, amounts in value.items())
+    found: list[NoiseRange] = []
+    problems: list[str] = []
+    for kind, amounts in value.items():
+        try:
+            found.append(_noise_range(kind, amounts))
+        except ValueError as problem:
+            problems.append(str(problem))
+    if problems:
+        raise ValueError("; and ".join(dict.fromkeys(problems)))
+    return tuple(found)
 
 
 def _noise_range(kind: Any, amounts: Any) -> NoiseRange:

@@ -44,6 +44,7 @@ class CollectionDialogue(Dialogue):
         copies = self._session.copies_of_training_images()
         if any(copies.values()):
             say(remarks.copies(copies, self._session.data_set))
+        self._session.check_cluster()
         self._wait_for_keras()
         from cnn_model import TrainingStopped
 
@@ -116,7 +117,7 @@ class CollectionDialogue(Dialogue):
         """
         if folder.name == FILE_NAME and os.path.isfile(folder):
             folder = folder.parent
-        kept = self._session.autosave.folder if self._session.has_unsaved_entries else None
+        kept = kept_in(self._session) if self._session.has_unsaved_entries else None
         self._session.load(folder)
         say(f"Loaded {_entries(self._session)} from {folder}")
         if kept is not None and kept != self._session.autosave.folder:
@@ -138,7 +139,8 @@ class CollectionDialogue(Dialogue):
         selection = select(collection, query)
         listed = selection.numbers
         if not listed:
-            say(f"None of the entries, {len(collection.entries):,}, fits {quoted(query)}.")
+            entries = counted(len(collection.entries), "entry", "entries")
+            say(f"None of {entries} fits {quoted(query)}.")
             return
         if with_layers:
             say(results_text.entries_with_layers(collection, listed))
@@ -193,9 +195,11 @@ class CollectionDialogue(Dialogue):
 
 
 def kept_in(session: TrainerPredictor) -> Path | None:
-    """Where a session's unsaved entries are; None where that folder could not be written."""
-    folder = session.autosave.folder
-    return folder if folder is not None and os.path.isfile(folder / FILE_NAME) else None
+    """Where all of a session's entries are that are not saved; None where they are not."""
+    autosave = session.autosave
+    if autosave.folder is None or not autosave.holds_all:
+        return None
+    return autosave.folder if os.path.isfile(autosave.folder / FILE_NAME) else None
 
 
 def may_be_lost(session: TrainerPredictor) -> bool:

@@ -192,6 +192,7 @@ class GeneratorDialogue(Dialogue):
             self._session.plan_generator(generator, character, settings_file)
             for character in characters
         ]
+        self._session.check_cluster()
         drawn = tuple(character for plan in plans for character in plan.characters)
         say(
             f"Training {generator!r} to draw {named(drawn)} on the cluster at "

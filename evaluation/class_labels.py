@@ -17,6 +17,7 @@ LONGEST = 14  # in cells: a Chinese character takes two
 OWN_FAMILY = "DejaVu Sans"  # the font that Matplotlib brings
 LEFT_TO_RIGHT = "\u200e"  # is not seen, and counts as a letter of such a script
 # Draws a box with a number for every character: worse than saying that there is no font.
+CELL_INCHES = 0.085  # what `cells` counts, at 9 points
 NO_REAL_FONT = "Last Resort", ".LastResort"
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.class_labels import cells
+from evaluation.class_labels import CELL_INCHES, cells
 from evaluation.figures import new_figure, write_figure
 
 LETTERS_SIDE_BY_SIDE = 2  # of a name below a column
-LABEL_CELL = 0.085  # inches: what `class_labels.cells` counts, at 9 points
 DARK_SHARE = 0.6  # on which black is hard to read
 MOST_TICKS = 6  # of single quantities that are marked on an axis
 
@@ -33,7 +32,7 @@ def plot_confusion_matrix(
         OSError: the file cannot be written.
     """
     longest = max(map(cells, classes), default=0)
-    size = max(5.0, 0.24 * len(classes) + 1.5 + LABEL_CELL * longest)
+    size = max(5.0, 0.24 * len(classes) + 1.5 + CELL_INCHES * longest)
     figure = new_figure(size, size)
     axes = figure.add_subplot()
     totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -77,7 +76,7 @@ def plot_image_sheet(
         raise ValueError(f"{len(rows)} rows have {len(labels)} labels")
     sheet = _tiled(rows)
     height, width = (pixels / 60 for pixels in sheet.shape)  # 60 pixels an inch
-    room = max(1.0, LABEL_CELL * max(map(cells, labels)) + 0.3)
+    room = max(1.0, CELL_INCHES * max(map(cells, labels)) + 0.3)
     figure = new_figure(max(3.0, width + room), max(1.5, height + 0.5))
     axes = figure.add_subplot()
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.class_labels import cells
+from evaluation.class_labels import CELL_INCHES, cells
 from evaluation.figures import new_figure, write_figure
 from evaluation.intervals import Proportion
 
@@ -27,7 +27,6 @@ PIXELS_AN_INCH = 100  # of the images that are shown
 IMAGES_IN_A_ROW = 8
 MISREAD_IN_A_ROW = 6
 FILTERS_IN_A_ROW = 16
-CELL = 0.085  # inches: what `class_labels.cells` counts, at 9 points
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def plot_examples(images: Sequence[Images], labels: Sequence[str], path: Path) -
     Raises:
         OSError: the file cannot be written.
     """
-    label_width = round(PIXELS_AN_INCH * (0.15 + CELL * max(map(cells, labels))))
+    label_width = round(PIXELS_AN_INCH * (0.15 + CELL_INCHES * max(map(cells, labels))))
     block_width = label_width + IMAGES_IN_A_ROW * 30
     across = max(1, min(len(labels), int(9 * PIXELS_AN_INCH / block_width), -(-len(labels) // 8)))
     down = -(-len(labels) // across)
@@ -153,7 +152,8 @@ def plot_misread(images: Images, captions: Sequence[tuple[str, str]], path: Path
         OSError: the file cannot be written.
     """
     width = max(
-        100, round(PIXELS_AN_INCH * (0.2 + CELL * max(cells(c) for p in captions for c in p)))
+        100,
+        round(PIXELS_AN_INCH * (0.2 + CELL_INCHES * max(cells(c) for p in captions for c in p))),
     )
     across = max(1, min(len(images), MISREAD_IN_A_ROW, int(9.5 * PIXELS_AN_INCH / width)))
     down = -(-len(images) // across)

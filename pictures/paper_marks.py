@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from pictures.arrays import Mask, Reals
+from pictures.image_polarity import border_of
 
 _WIDEST_STROKE = 0.2  # of a pen, as a share of the picture's longer side
 _LEAST_LIGHT = 0.05  # where the picture goes from 0 to 1
@@ -32,7 +33,7 @@ def reaches_edge_broadly(ink: Mask) -> bool:
     """Whether ink (H, W), going on beyond the edges, has there what is wider than strokes are."""
     window = _stroke(ink.shape)
     wide = _opened(np.pad(ink, window, mode="edge"), (window, window))
-    return bool(wide[window:-window, window:-window][_edges(ink.shape)].any())
+    return bool(wide[window:-window, window:-window][border_of(ink.shape)].any())
 
 
 def light_on_paper(picture: Reals) -> Reals:
@@ -68,7 +69,7 @@ def is_darker_than_shadow(ink: Mask, picture: Reals, light: Reals) -> bool:
 
 def is_inside(ink: Mask) -> bool:
     """Whether there is ink (H, W), and none of it at an edge of the picture."""
-    return bool(ink.any() and not ink[_edges(ink.shape)].any())
+    return bool(ink.any() and not ink[border_of(ink.shape)].any())
 
 
 def sheet_on_table(ink: Mask, picture: Reals) -> Mask | None:
@@ -112,7 +113,7 @@ def at_edges(ink: Mask) -> Mask:
     sheet, and the rest, which might be a bar of Ξ, is wide and high.
     """
     labels, _ = ndimage.label(ink, np.ones((3, 3)))
-    found = np.unique(labels[_edges(ink.shape)])
+    found = np.unique(labels[border_of(ink.shape)])
     pieces = np.isin(labels, found[found > 0])
     rest = ink & ~pieces
     touched = sum(bool(line.any()) for line in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
@@ -179,9 +180,3 @@ def _square(share: float, shape: tuple[int, ...]) -> tuple[int, int]:
     """A window that reaches so far, as a share of a picture's longer side, in all directions."""
     side = 2 * max(1, int(share * max(shape))) + 1
     return side, side
-
-
-def _edges(shape: tuple[int, ...]) -> Mask:
-    edges = np.ones(shape, np.bool_)
-    edges[1:-1, 1:-1] = False
-    return edges

@@ -17,11 +17,10 @@ from reports.page import Block, Paragraph, Section, Table
 from reports.pictures import PictureFolder
 from reports.wording import counted_images, of_all, range_of, with_interval
 from settings import layer_lists, network_layers
-from settings.training_words import training_summary
+from settings.training_words import digits_telling_apart, training_summary
 
 ENTRIES_WITH_INTERVALS = 40
 ORIGINS_SHOWN = 5
-IDENTITY_LENGTH = 8
 
 
 def entries_section(
@@ -135,10 +134,11 @@ def _entry_table(found: Sequence[EntryFindings]) -> Table:
 
 
 def _network_table(collection: ModelCollection, found: Sequence[EntryFindings]) -> Table:
+    digits = digits_telling_apart([each.entry.identity for each in found])
     rows = [
         (
             f"{each.number}",
-            each.entry.identity[:IDENTITY_LENGTH],
+            each.entry.identity[:digits],
             f"{layer_lists.parameter_count(each.entry.layers, len(collection.classes)):,}",
             f"{each.entry.seconds:,.0f}",
             f"{each.entry.data.training_images:,}",

@@ -377,7 +377,12 @@ def _misplaced_teachers(dictionaries: Sequence[_Dictionary], count: int) -> Iter
         if teacher is None or not numbers:
             continue
         who = f"{one.place}: the teacher of variant {{}} is variant {teacher}"
-        if teacher >= numbers[0]:
+        if teacher >= count:
+            yield (
+                f"{who.format(numbers[0])}, but the last variant is {count - 1}; an entry's "
+                f"identity stands in quotes, such as '{teacher:04d}'"
+            )
+        elif teacher >= numbers[0]:
             yield (
                 f"{who.format(numbers[0])}, but must come before it; give each of them a "
                 "dictionary of its own with 'variants', the teacher's without 'distillation'"

@@ -218,7 +218,7 @@ def checked_training_values(given: Mapping[Any, Any]) -> tuple[dict[str, Any], l
         Those that are right, as `TrainingParameters` has them, and every problem found.
     """
     values, problems = checked_fields(
-        given, TrainingParameters, TRAINING_CHECKS, "the training parameters"
+        given, TrainingParameters, TRAINING_CHECKS, "a dictionary of training parameters"
     )
     return values, [
         *problems,

@@ -15,7 +15,7 @@ from settings.network_layers import Variant
 from settings.training_parameters import Augmentation, Distillation, TrainingParameters
 
 ACTIVATION = "activation"  # a key beside those of training parameters
-TEACHER_LENGTH = 8  # digits of its identity
+IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
 Words = Mapping[str, str]
 
 
@@ -35,6 +35,21 @@ class Comparison:
     def alike(self) -> bool:
         """Whether nothing differs."""
         return not any(self.own)
+
+
+def digits_telling_apart(identities: Sequence[str]) -> int:
+    """How many first digits of identities tell all of them apart.
+
+    Args:
+        identities: of entries, one or more.
+
+    Returns:
+        `IDENTITY_LENGTH` or more.
+    """
+    lengths = range(IDENTITY_LENGTH, len(identities[0]))
+    different = len(set(identities))
+    fitting = (n for n in lengths if len({text[:n] for text in identities}) == different)
+    return next(fitting, len(identities[0]))
 
 
 def training_summary(layers: Variant, parameters: TrainingParameters) -> str:
@@ -103,7 +118,7 @@ def _distortions(augmentation: Augmentation) -> Words:
 
 def _teaching(distillation: Distillation) -> Words:
     usual = Distillation(distillation.teacher)
-    words = {"teacher": f"teacher {str(distillation.teacher)[:TEACHER_LENGTH]}"}
+    words = {"teacher": f"teacher {str(distillation.teacher)[:IDENTITY_LENGTH]}"}
     if distillation.weight != usual.weight:
         words["weight"] = f"teacher's weight {_number(distillation.weight)}"
     if distillation.temperature != usual.temperature:

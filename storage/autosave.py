@@ -37,10 +37,12 @@ class Autosave:
     Attributes:
         root: folder that holds the folders of all sessions.
         folder: this session's; made when the first entry is kept, None before.
+        holds_all: whether the collection is in it as it was when it was last to be kept.
     """
 
     root: Path
     folder: Path | None = field(default=None)
+    holds_all: bool = field(default=False)
     _written: WrittenEntries = field(default_factory=WrittenEntries, repr=False)
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
 
@@ -60,8 +62,10 @@ class Autosave:
         Raises:
             CollectionError: it cannot be written.
         """
+        self.holds_all = False
         folder = self._take(self._new_folder()) if self.folder is None else self.folder
         save_collection(collection, folder, self._written)
+        self.holds_all = True
 
     def _new_folder(self) -> Path:
         """A folder of this session alone, also where one process has several sessions."""
@@ -82,11 +86,13 @@ class Autosave:
         """
         if self.folder is not None and folder.resolve() == self.folder.resolve():
             self._written.clear()
+            self.holds_all = True
             return
         self._let_go()
         inside = folder.resolve().parent == self.root.resolve()
         if inside and not _is_in_use(folder.resolve()):
             self._take(self.root / folder.resolve().name)
+            self.holds_all = True
 
     def collection_saved(self, folder: Path) -> None:
         """The user saved the collection: what was kept of it is no longer needed."""
@@ -112,6 +118,7 @@ class Autosave:
         self._held.close()
         self._written.clear()
         self.folder = None
+        self.holds_all = False
 
 
 def _lock_of(folder: Path) -> Path:

@@ -154,7 +154,30 @@ def holds_document(folder: Path) -> bool:
     return True
 
 
-def document_version(folder: Path) -> tuple[int, ...]:
+def read_whole(folder: Path, read: Callable[[], Value]) -> Value:
+    """Read a folder, and read it again where another program replaced its document meanwhile.
+
+    Args:
+        folder: that is read.
+        read: reads it.
+
+    Returns:
+        What `read` made of it.
+
+    Raises:
+        CollectionError: the folder is damaged, or holds something else.
+    """
+    while True:
+        version = _document_version(folder)
+        try:
+            return read()
+        except CollectionError:
+            # The files that the former document named may have been removed.
+            if _document_version(folder) == version:
+                raise
+
+
+def _document_version(folder: Path) -> tuple[int, ...]:
     """What tells a folder's document from one that took its place; nothing where there is none."""
     with contextlib.suppress(OSError, ValueError):  # ValueError: a zero character in the name
         state = (folder / FILE_NAME).stat()

@@ -49,13 +49,13 @@ from storage.checked_folder import (
     a_share,
     a_text,
     a_whole_number,
-    document_version,
     file_named,
     naming,
     npy_bytes,
     read_content,
     read_document,
     read_record,
+    read_whole,
     within,
     write_atomically,
     write_content,
@@ -103,10 +103,18 @@ def save_collection(
             before is there still.
     """
     _check_replaceable(folder)
-    with contextlib.ExitStack() as stack:
-        with writing(folder, _ONE):
-            stack.enter_context(_alone_where_possible(folder))
-        _save(collection, folder, WrittenEntries() if written is None else written)
+    is_new = not os.path.lexists(folder)
+    try:
+        with contextlib.ExitStack() as stack:
+            with writing(folder, _ONE):
+                stack.enter_context(_alone_where_possible(folder))
+            _save(collection, folder, WrittenEntries() if written is None else written)
+    except CollectionError:
+        if is_new:
+            with contextlib.suppress(OSError):  # it is not there, or others have written to it
+                (folder / LOCK_NAME).unlink(missing_ok=True)
+                folder.rmdir()
+        raise
 
 
 @contextlib.contextmanager
@@ -159,14 +167,7 @@ def load_collection(folder: Path) -> ModelCollection:
     Raises:
         CollectionError: the folder is missing, damaged, or holds something else.
     """
-    while True:
-        version = document_version(folder)
-        try:
-            return _load(folder)
-        except CollectionError:
-            # Another program may have replaced the document, and removed files that it named.
-            if document_version(folder) == version:
-                raise
+    return read_whole(folder, lambda: _load(folder))
 
 
 def _load(folder: Path) -> ModelCollection:

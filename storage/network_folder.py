@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 import process_lock
-from errors import CollectionError
 from storage.checked_folder import (
     FILE_NAME,
     SCHEMA_VERSION,
@@ -29,9 +28,9 @@ from storage.checked_folder import (
     a_number,
     a_text,
     a_whole_number,
-    document_version,
     holds_document,
     read_document,
+    read_whole,
     remove_other_weights,
     write_atomically,
     write_weights_row,
@@ -103,15 +102,8 @@ def read_networks(
     """
     if not holds_document(folder):
         return {}
-    while True:
-        version = document_version(folder)
-        try:
-            with _damage_mendable(folder):
-                return read(read_document(folder, form.name))
-        except CollectionError:
-            # Another program may have replaced the document, and removed files that it named.
-            if document_version(folder) == version:
-                raise
+    with _damage_mendable(folder):
+        return read_whole(folder, lambda: read(read_document(folder, form.name)))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -39,13 +40,22 @@ def keep_copy(collection: ModelCollection, folder: Path) -> Path | None:
     copy = unused_path(resolved.with_name(resolved.name + "-before"))
     try:
         shutil.copytree(resolved, copy, symlinks=True)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         shutil.rmtree(copy, ignore_errors=True)
         raise CollectionError(
             f"{folder} holds other entries, and a copy of them cannot be kept in {copy}: "
-            f"{error}; nothing was changed"
+            f"{_reason(error)}; nothing was changed"
         ) from error
     return copy
+
+
+def _reason(error: OSError) -> str:
+    """Why a folder could not be copied; shutil.Error has a list of files, and why not each."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        _, _, why = error.args[0][0]
+        told = re.search(r"\[Errno \d+\] ([^:]+)", str(why))
+        return told[1] if told else str(why)
+    return error.strerror or str(error)
 
 
 def _trained_as(entry: Entry) -> tuple[str, str, int]:

@@ -863,6 +863,14 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def test_a_full_disk_leaves_no_new_folder(saved_collection: Path, tmp_path: Path) -> None:
+    collection = load_collection(saved_collection)
+    with mounted(tmp_path / "small", "size=16k") as disk:
+        with pytest.raises(CollectionError, match="No space left"):
+            save_collection(collection, disk / "collection")
+        assert not (disk / "collection").exists()
+
+
 def test_a_full_disk_leaves_the_old_collection(saved_collection: Path, tmp_path: Path) -> None:
     collection = load_collection(saved_collection)
     smaller = load_collection(saved_collection)

@@ -318,6 +318,7 @@ def test_entries_are_sorted_by_activation() -> None:
         ("where parameters < many", "'many' is no number to compare 'parameters' with"),
         ("where parameters < 1,00", "'1,00' is no number"),
         ("where loss < nan", "'nan' is no number"),
+        ("where parameters < 50%", "'parameters' is no share, to compare with '50%'"),
         ("where accuracy > 90", "lies between 0 and 1, and '90' does not; write such as 0.9 or"),
         ("where optimizer < adam", "'optimizer' is a text and cannot be compared by '<'"),
         ("where loss contains 5", "'validation loss' is a number and cannot be compared by"),

@@ -235,6 +235,15 @@ def test_too_few_images_for_all_splits_are_refused_with_how_many_it_takes(count:
         data_parser.split_data(labels, labels > 0, "A", 1, shares=shares)
 
 
+def test_every_class_that_is_too_small_is_named_at_once() -> None:
+    labels = np.repeat(np.arange(9), [1, 2, 9, 3, 1, 1, 1, 1, 9])
+    with pytest.raises(DataError) as caught:
+        data_parser.split_data(labels, labels > 99, "ABCDEFGHI", 1)
+    assert "the class 'A' has 1 image, 'B' has 2 images, 'D' has 3 images, 'E'" in str(caught.value)
+    assert "and 2 others have too few to divide" in str(caught.value)
+    assert "each needs at least 5" in str(caught.value)
+
+
 def test_splits_may_have_other_shares() -> None:
     labels = np.zeros(200, np.int64)
     shares = {"training": 7, "validation": 1, "test": 1, "generator": 1}

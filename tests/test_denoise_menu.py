@@ -125,7 +125,8 @@ def test_without_a_network_there_is_no_accuracy_and_the_label_is_told(
 ) -> None:
     shown = talk(bare, "denoise", file, "", "A", "n")
     assert "told the character by its label" in shown and "read as" not in shown
-    assert "%" not in shown.split("Images", 1)[1]
+    assert not re.search(r"\d%|^clean", shown.split("Images", 1)[1], re.MULTILINE)
+    assert "There is no network to read them, and so no accuracy." in shown
     assert all(f"gaussian {amount}" in shown for amount in ("0.2", "0.6", "1"))
 
 
@@ -229,7 +230,7 @@ def test_pictures_that_cannot_all_be_written_are_taken_away(
         Path(str(given[-1])).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("evaluation.plots.plot_image_sheet", full)
+    monkeypatch.setattr("views.denoising.plot_image_sheet", full)
     shown = talk(bare, "denoise", file, "gaussian 0.6", "A", "n")
     assert "the pictures cannot be written to denoised: No space left" in shown.lower().replace(
         "no space", "No space"

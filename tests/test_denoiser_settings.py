@@ -116,6 +116,13 @@ def test_a_missing_key_is_named(tmp_path: Path, missing: str) -> None:
         read(tmp_path, repr([given]))
 
 
+def test_every_problem_of_the_noise_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HyperparameterError) as caught:
+        read(tmp_path, repr([{**CONVOLUTIONAL, "noise": {"gaussian": (1.0, 0.1), "rain": 2}}]))
+    assert "'gaussian' has an amount from 0 to" in str(caught.value)
+    assert "whose keys are among 'gaussian'" in str(caught.value)
+
+
 def test_the_same_denoiser_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HyperparameterError, match="denoiser 1: it is the same as denoiser 0"):
         read(tmp_path, repr([SPARSE, SPARSE]))

@@ -20,10 +20,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import data_parser
 from data_formats import folder_members
 from data_formats.common import Content
 from data_formats.image_folder import read, recognises_archive
 from data_formats.problems import Problem
+from errors import DataError
 
 Files = Mapping[str, bytes]
 
@@ -482,6 +484,25 @@ def test_litter_and_other_files_are_passed_over_quietly(tmp_path: Path) -> None:
         content = read(path, True)
         assert content.classes == ("A", "B") and not content.skipped
         assert any("other files were passed over" in note for note in content.notes)
+
+
+def test_where_damaged_pictures_leave_too_few_of_a_class_one_of_them_is_named(
+    tmp_path: Path,
+) -> None:
+    files = {f"{name}/{number}.png": picture(number) for name in "AB" for number in range(6)}
+    files |= {f"A/{number}.png": b"damaged" for number in range(3)}
+    with pytest.raises(DataError) as caught:
+        data_parser.open_data_set(folder(tmp_path / "few", files))
+    assert "the class 'A' has 3 images to divide, too few" in str(caught.value)
+    assert "3 files were left out, the first of them A/0.png: " in str(caught.value)
+
+
+def test_blank_images_are_counted(tmp_path: Path) -> None:
+    images = np.zeros((40, 28, 28), np.uint8)
+    images[:37, 5:20, 12:15] = 255
+    np.savez(tmp_path / "some.npz", images=images, labels=np.arange(40) % 2)
+    notes = data_parser.open_data_set(tmp_path / "some.npz", keep_digits=True).notes
+    assert "3 images are blank, without any ink" in notes
 
 
 def test_pictures_without_a_class_are_told_of(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ import model_collection
 from data_parser import DataSet, write_npz
 from dialogues import collection as collection_dialogue
 from dialogues import common
+from errors import CollectionError
 from menu import HELP, Menu
+from storage.collection_folder import save_collection
 from terminal import InputEnded, PipeAsker, shown_path
 from trainer_predictor import TrainerPredictor
 from user_state import state_folder
@@ -391,6 +393,24 @@ def test_entries_that_are_only_in_memory_are_not_left_without_asking(
     assert shown.endswith("exit\n"), "what is saved is left without a question"
     shown = talk(session, "load", str(saved_collection), "exit")
     assert "Loaded" in shown and said not in shown
+
+
+def test_entries_of_which_the_disk_took_only_some_are_not_left_without_asking(
+    data_set: DataSet, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[None] = []
+
+    def full_after_the_first(*given: Any) -> None:
+        if kept:
+            raise CollectionError("the collection cannot be saved: no space")
+        save_collection(*given)
+        kept.append(None)
+
+    monkeypatch.setattr("storage.autosave.save_collection", full_after_the_first)
+    train = ("train", str(tiny.variants_file), str(tiny.parameters_file), "n")
+    shown = talk(TrainerPredictor(data_set), *train, "exit", "n")
+    assert "it is kept in" not in shown and "are kept in" not in shown
+    assert "Entries were not saved, and cannot be kept elsewhere. Leave all the same?" in shown
 
 
 def failing_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,6 +268,15 @@ def test_a_picture_without_an_ending_is_found_by_its_content(tmp_path: Path, end
     assert own_pictures.pictures_below(tmp_path / "p") == [tmp_path / "p" / "one"]
 
 
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "A.png").touch()
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "near").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "back").symlink_to(tmp_path / "p")
+    assert own_pictures.pictures_below(tmp_path / "p") == [tmp_path / "p" / "near" / "A.png"]
+
+
 def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there are no pictures in it, files that end in .*\.png"):
         own_pictures.pictures_below(tmp_path)

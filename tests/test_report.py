@@ -267,7 +267,7 @@ def test_a_name_from_right_to_left_leaves_the_arrow_before_it(
         seen.extend(caption for _, caption in captions)
         draw(images, captions, path)
 
-    monkeypatch.setattr(report_plots, "plot_misread", plot_misread)
+    monkeypatch.setattr("reports.best_section.plot_misread", plot_misread)
     hebrew = renamed(data_set, ("שלום", "B", "C"))
     collection = collection_of(hebrew, entry_of(hebrew, 0))
     _, best = found_in(hebrew, collection, Reader(3, {1: 0}))

@@ -123,7 +123,7 @@ def test_layers_are_shown_of_the_entries_that_were_asked_for(data_set: DataSet) 
 
 def test_where_nothing_fits_that_is_said(data_set: DataSet) -> None:
     shown = talk(data_set, a_collection(7), "results where loss > 100", "n")
-    assert "None of the entries, 7, fits 'where loss > 100'." in shown
+    assert "None of 7 entries fits 'where loss > 100'." in shown
     assert rows(shown) == []
 
 

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from terminal import InputEnded, PipeAsker, as_path, ask_yes_or_no, shown_path
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT = "Help, Exit:"  # its end, which is never broken at these widths
 UP = "\x1b[A"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 Spawn = Callable[..., Any]
 
 
@@ -262,6 +264,18 @@ def test_ctrl_c_at_the_prompt_asks_and_a_no_stays(spawn: Spawn) -> None:
     process.expect(pexpect.EOF)
     process.wait()
     assert process.exitstatus == 0
+
+
+def test_a_training_that_is_told_to_end_leaves_the_terminal_as_it_was(spawn: Spawn) -> None:
+    pexpect = pytest.importorskip("pexpect", reason="pexpect is not installed")
+    process = spawn()
+    process.send("train\rnetworks.txt\rlong.txt\rn\r")
+    process.expect(r"epoch +\d+/2000")
+    process.kill(signal.SIGTERM)
+    process.expect(pexpect.EOF)
+    assert process.before.rindex(SHOW_CURSOR) > process.before.rfind(HIDE_CURSOR)
+    process.wait()
+    assert process.exitstatus == 128 + signal.SIGTERM
 
 
 def test_a_training_is_shown_as_it_goes_and_ctrl_c_ends_it(spawn: Spawn) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from settings.training_parameters import Distillation
+from training.calibration import LEAST_PROBABILITY
 
 Tensor: TypeAlias = Any  # of the backend; no checker knows it
-LEAST_PROBABILITY = 1e-37  # the logarithm of a float32 below is no number
 
 
 def cross_entropy(

@@ -59,6 +59,12 @@ def make_denoise_view(console: Console) -> Iterator[Callable[[DenoiserProgress],
         yield show
 
 
+TESTS = (
+    "Two denoisers on the same images: mean difference of MSE with its 95 % interval (Student), p "
+    "of Wilcoxon's signed-rank test; p of McNemar's exact test for what is read rightly."
+)
+
+
 def findings_tables(found: DenoisingFindings, width: int) -> list[Table]:
     """Errors, ink and accuracy of noisy and of restored images, noise by noise.
 
@@ -83,8 +89,9 @@ def _findings_table(found: DenoisingFindings, columns: slice) -> Table:
     table.add_column("Images")
     for heading in HEADINGS[columns]:
         table.add_column(heading, justify="right", no_wrap=True)
-    clean = "" if found.clean_accuracy is None else f"{found.clean_accuracy:.2%}"
-    table.add_row("clean", *(*[""] * (len(HEADINGS) - 1), clean)[columns])
+    if found.clean_accuracy is not None:
+        clean = f"{found.clean_accuracy:.2%}"
+        table.add_row("clean", *(*[""] * (len(HEADINGS) - 1), clean)[columns])
     for by_noise in found.by_noise:
         table.add_section()
         table.add_row(by_noise.noise.name, *_cells(by_noise.noisy)[columns])
@@ -120,6 +127,10 @@ def findings_notes(found: DenoisingFindings, told_by: str) -> str:
     names = [finding.restorer or "" for finding in found.by_noise[0].restored]
     if any(name.endswith("conditional") for name in names):
         lines.append(f"'conditional' is told the character by {told_by}.")
+    if found.clean_accuracy is None:
+        lines.append("There is no network to read them, and so no accuracy.")
+    if any(one.comparison is not None and one.comparison.errors.can_tell for one in found.by_noise):
+        lines.append(TESTS)
     for by_noise in found.by_noise:
         if by_noise.comparison is not None:
             lines.append(f"{by_noise.noise.name}: {_compared(by_noise.comparison)}")

@@ -8,12 +8,11 @@ from collection_query import Selection
 from counting import counted, in_runs
 from model_collection import Entry, ModelCollection
 from settings import layer_lists
-from settings.training_words import Comparison, comparison, training_summary
+from settings.training_words import Comparison, comparison, digits_telling_apart, training_summary
 from views.remarks import duration, score_cells, share
 from views.tables import NESTED
 from views.text_table import TextTable
 
-IDENTITY_LENGTH = 8  # digits shown where so many tell the entries apart
 TEST_ROWS = {"file": "its own test rows", "group": "a test split of it, of groups of its own"}
 ORIGINS_SHOWN = 5
 
@@ -27,7 +26,7 @@ def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTab
     """
     best = collection.best()
     identities = [entry.identity for entry in collection.entries]
-    digits = _telling_apart(identities)
+    digits = digits_telling_apart(identities)
     entries = [collection.entries[number] for number in listed]
     trainings = _comparison(entries)
     return TextTable(
@@ -47,14 +46,6 @@ def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTab
         remarks_heading="Training",
         emphasized=frozenset(row for row, entry in enumerate(entries) if entry is best),
     )
-
-
-def _telling_apart(identities: Sequence[str]) -> int:
-    """How many first digits of the identities tell all of them apart; 8 or more."""
-    lengths = range(IDENTITY_LENGTH, len(identities[0]))
-    different = len(set(identities))
-    fitting = (n for n in lengths if len({text[:n] for text in identities}) == different)
-    return next(fitting, len(identities[0]))
 
 
 _SCORE_HEADINGS = ("Val.\naccuracy", "Val.\nloss", "Test\naccuracy", "Test\nloss")

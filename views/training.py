@@ -175,6 +175,7 @@ class BarView(_Announcements):
         self._bars = bars
         self._column = column
         self._bar_of: dict[int, TaskID] = {}
+        self._silent: set[int] = set()  # those that have not told of any progress
         # Workers take a while to start.
         self._nothing_yet: TaskID | None = bars.add_task("starting", total=None)
 
@@ -184,11 +185,18 @@ class BarView(_Announcements):
         if self._nothing_yet is not None:
             self._bars.remove_task(self._nothing_yet)
             self._nothing_yet = None
-        words = f"{self._in_short(number)} starting" if self._side_by_side else "starting"
-        self._bar_of[number] = self._bars.add_task(words, total=None)
+        if self._side_by_side:
+            for other in self._silent:  # which began when it was alone
+                self._bars.update(self._bar_of[other], description=self._starting(other))
+        self._bar_of[number] = self._bars.add_task(self._starting(number), total=None)
+        self._silent.add(number)
+
+    def _starting(self, number: int) -> str:
+        return f"{self._in_short(number)} starting" if self._side_by_side else "starting"
 
     def progressed(self, number: int, progress: TrainingProgress) -> None:
         """Move the variant's bar."""
+        self._silent.discard(number)
         words = progress_line(progress, self._in_short(number) if self._side_by_side else None)
         room = self._console.width - len(words) - 1
         self._column.bar_width = max(SHORTEST_BAR, min(LONGEST_BAR, room))
@@ -233,6 +241,7 @@ class BarView(_Announcements):
         return name.replace("variant", "var.").replace("dictionary", "dict.")
 
     def _remove_bar(self, number: int) -> None:
+        self._silent.discard(number)
         bar = self._bar_of.pop(number, None)  # a variant may fail before it has begun
         if bar is not None:
             self._bars.remove_task(bar)
