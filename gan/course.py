@@ -15,6 +15,7 @@ Images = npt.NDArray[np.uint8]
 PREVIEW_IMAGES = 16
 SUFFIX = ".weights.h5"  # Keras writes weights to such files alone
 COURSE = "course"
+AVERAGES = "averages"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,8 @@ class Course:
         losses: as of `TrainedGan`.
         previews: as of `TrainedGan`.
         preview_steps: as of `TrainedGan`.
+        averages: float32 arrays, the moving averages of the drawings' moments at `step` (see
+            `moments.MomentMatching`); none where none are matched yet.
     """
 
     step: int = 0
@@ -57,6 +60,7 @@ class Course:
         default_factory=lambda: np.empty((0, PREVIEW_IMAGES, 28, 28), np.uint8)
     )
     preview_steps: tuple[int, ...] = ()
+    averages: tuple[npt.NDArray[np.float32], ...] = ()
 
     def finished(self, weights: npt.NDArray[np.float16]) -> TrainedGan:
         """What the training leaves with these weights."""
@@ -88,6 +92,8 @@ def save_checkpoint(path: Path, model: keras.Model, course: Course) -> None:
         about.attrs["seconds"] = course.seconds
         for name in ("losses", "previews", "preview_steps"):
             about.create_dataset(name, data=getattr(course, name))
+        for index, average in enumerate(course.averages):
+            about.create_dataset(f"{AVERAGES}/{index}", data=average)
     os.replace(new, path)
 
 
@@ -106,14 +112,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> Course:
     """
     try:
         with h5py.File(path) as file:
-            about = file[COURSE]
-            course = Course(
-                int(about.attrs["step"]),
-                float(about.attrs["seconds"]),
-                about["losses"][()],
-                about["previews"][()],
-                tuple(int(step) for step in about["preview_steps"][()]),
-            )
+            course = _course_in(file[COURSE])
         model.load_weights(path)
     # h5py and Keras answer a file that does not fit with many kinds of error.
     except Exception as error:
@@ -121,3 +120,16 @@ def load_checkpoint(path: Path, model: keras.Model) -> Course:
             f"the checkpoint {path} is damaged, or of another training; delete it to begin again"
         ) from error
     return course
+
+
+def _course_in(about: h5py.Group) -> Course:
+    # Earlier checkpoints have no averages, whatever their step; those begin anew then.
+    averages = about.get(AVERAGES, {})
+    return Course(
+        int(about.attrs["step"]),
+        float(about.attrs["seconds"]),
+        about["losses"][()],
+        about["previews"][()],
+        tuple(int(step) for step in about["preview_steps"][()]),
+        tuple(averages[str(index)][()] for index in range(len(averages))),
+    )

@@ -7,6 +7,7 @@ Covariance Feature Matching GAN", with moving averages in place of trained criti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -43,6 +44,7 @@ class MomentMatching:
         labels: npt.NDArray[np.integer],
         weight: float,
         seed: int,
+        averages: Sequence[npt.NDArray[np.float32]] = (),
     ) -> None:
         """Compute the moments of real images.
 
@@ -52,6 +54,8 @@ class MomentMatching:
             labels: integers (N,) from 0; each class up to the highest is there.
             weight: of the penalty.
             seed: of the choice of images, where a class has many.
+            averages: values of `variables` to go on from; none to begin where nothing is wrong, so
+                that what is asked for comes in softly.
         """
         self._features = features
         self._weight = weight
@@ -67,10 +71,14 @@ class MomentMatching:
         self._means = ops.convert_to_tensor(means, "float32")
         self._deviation = deviation
         self._spread = ops.convert_to_tensor(spread / deviation**2, "float32")
-        # They start where nothing is wrong, so that what they ask for comes in softly.
-        self._mean_errors = keras.Variable(ops.zeros(means.shape), trainable=False, name="means")
-        self._products = keras.Variable(self._spread, trainable=False, name="products")
+        mean_errors, products = averages or (ops.zeros(means.shape), self._spread)
+        self._mean_errors = keras.Variable(mean_errors, trainable=False, name="means")
+        self._products = keras.Variable(products, trainable=False, name="products")
         self.variables = [self._mean_errors, self._products]
+
+    def averages(self) -> tuple[npt.NDArray[np.float32], ...]:
+        """Values of `variables` as they are now: float32 (C, D) and (D, D)."""
+        return tuple(np.array(ops.convert_to_numpy(one.value)) for one in self.variables)
 
     def penalty(self, drawn: Any, labels: Any) -> Any:
         """What a generator minimises beside its loss; moves the moving averages on.

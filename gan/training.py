@@ -43,12 +43,13 @@ class GanDiverged(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Game:
-    """A compiled model, what it is fitted to, the averaged generator, and its preview."""
+    """A compiled model, what it is fitted to, the averaged generator, its preview, and moments."""
 
     model: keras.Model
     data: Any
     average: keras.Model
     preview: Callable[[], Images]
+    matching: MomentMatching | None = None
 
 
 def train_generator(
@@ -174,7 +175,11 @@ def train_conditional_generator(
         if course.step < half:
             return _finished(course, average)
         vectors = keras.Model(seen.layers_seen.inputs, seen.layers_seen.outputs[-1])
-        model.match(MomentMatching(vectors, images, labels, settings.moment_matching, seed))
+        matching = MomentMatching(
+            vectors, images, labels, settings.moment_matching, seed, course.averages
+        )
+        model.match(matching)
+        game = dataclasses.replace(game, matching=matching)
     course = _fit(game, settings.steps, settings, course, checkpoint, show, should_stop)
     return _finished(course, average)
 
@@ -274,6 +279,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
             step=done,
             seconds=self._earlier_seconds + elapsed,
             losses=np.append(self.course.losses, [[done, *latest]], axis=0),
+            averages=self._game.matching.averages() if self._game.matching else (),
         )
 
     def _new_preview(self, done: int) -> Images | None:

@@ -1,5 +1,6 @@
 """Tests of training one generator of all classes, and of going on from a checkpoint."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,12 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "here" / f"checkpoint{SUFFIX}"
 
 
-def break_off(at: int, checkpoint: Path, settings: GanSettings = LONG) -> None:
+def break_off(
+    at: int,
+    checkpoint: Path,
+    settings: GanSettings = LONG,
+    training: Callable[..., TrainedGan] = train,
+) -> None:
     """Let a training die after this step."""
 
     def show(progress: Progress) -> None:
@@ -215,7 +221,7 @@ def break_off(at: int, checkpoint: Path, settings: GanSettings = LONG) -> None:
             raise BrokenOff
 
     with pytest.raises(BrokenOff):
-        train(settings, show=show, checkpoint=checkpoint)
+        training(settings, show=show, checkpoint=checkpoint)
 
 
 def steps_of(checkpoint: Path) -> int:
@@ -303,6 +309,49 @@ def test_broken_off_after_its_last_step_it_is_finished_from_its_checkpoint(
     resumed = train(settings, checkpoint=checkpoint)
     check(resumed, settings)
     assert resumed.losses[:, 0].tolist() == list(range(2, 17, 2))
+
+
+def averages_in(checkpoint: Path) -> list[np.ndarray]:
+    """The moving averages of moments, as of the checkpoint."""
+    with h5py.File(checkpoint) as file:
+        kept = file["course"].get("averages", {})
+        return [kept[name][()] for name in sorted(kept)]
+
+
+def one_image(settings: GanSettings, **options: Any) -> TrainedGan:
+    """A training whose batches are all the same, so that it tells nothing of their order."""
+    images, labels = easy_images(each=1, classes=1)
+    return train_conditional_generator(images, labels, settings, 3, **options)
+
+
+MATCHING = replace(LONG, moment_matching=0.02, batch_size=4)
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.filterwarnings("ignore:You are using a softmax")  # there is one class
+@pytest.mark.parametrize(("at", "of"), [(14, 8), (18, 16)], ids=["first half", "second half"])
+def test_broken_off_in_either_half_moments_are_matched_as_if_it_never_was(
+    checkpoint: Path, at: int, of: int
+) -> None:
+    whole = one_image(MATCHING)
+    break_off(at, checkpoint, MATCHING, one_image)
+    assert steps_of(checkpoint) == of and len(averages_in(checkpoint)) == (2 if of > 10 else 0)
+    resumed = one_image(MATCHING, checkpoint=checkpoint)
+    np.testing.assert_allclose(resumed.losses, whole.losses, rtol=1e-4)
+    np.testing.assert_allclose(resumed.weights, whole.weights, atol=2e-3)
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.filterwarnings("ignore:You are using a softmax")  # there is one class
+def test_a_checkpoint_without_averages_is_gone_on_from_with_new_ones(checkpoint: Path) -> None:
+    """As earlier versions wrote them."""
+    whole = one_image(MATCHING)
+    break_off(18, checkpoint, MATCHING, one_image)
+    with h5py.File(checkpoint, "a") as file:
+        del file["course"]["averages"]
+    resumed = one_image(MATCHING, checkpoint=checkpoint)
+    assert resumed.steps == MATCHING.steps
+    assert not np.allclose(resumed.losses[-2:], whole.losses[-2:], rtol=1e-4)
 
 
 # ------------------------------------------------------------------------- learning rates

@@ -110,6 +110,17 @@ def test_a_class_that_is_not_in_a_batch_keeps_its_average() -> None:
     assert np.array_equal(before[1], after[1]) and not np.array_equal(before[0], after[0])
 
 
+def test_matching_goes_on_from_the_averages_of_another() -> None:
+    dark, labels = pictures(30, shift=-40)
+    first = made()
+    first.penalty(scaled(dark), labels)
+    kept = first.averages()
+    later = MomentMatching(halves(), *pictures(30), 1.0, seed=1, averages=kept)
+    assert all(map(np.array_equal, later.averages(), kept))
+    assert float(later.penalty(scaled(dark), labels)) == float(first.penalty(scaled(dark), labels))
+    assert not any(map(np.array_equal, first.averages(), kept)), "they are a copy"
+
+
 def test_the_penalty_has_its_weight() -> None:
     dark, labels = pictures(30, shift=-40)
     one, three = (float(made(weight).penalty(scaled(dark), labels)) for weight in (1.0, 3.0))
