@@ -11,14 +11,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from gan.networks import (
-    MOMENTUM,
-    SLOPE,
-    BatchDeviation,
-    BatchNormalization,
-    SpectralConv2D,
-    SpectralDense,
-)
+from gan.layers import BatchDeviation, BatchNormalization, SpectralConv2D, SpectralDense
+from gan.networks import MOMENTUM, SLOPE
 
 HEAD_WIDTH = 96  # channels of the last layer of each head
 MAP_WIDTH = 64  # channels that a map of 14x14 is first taken down to

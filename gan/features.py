@@ -18,7 +18,8 @@ import numpy.typing as npt
 from keras import layers
 
 from gan.batches import batches_of_all_classes
-from gan.networks import SLOPE, Scaled
+from gan.layers import Scaled
+from gan.networks import SLOPE
 from gan.progress import FeatureProgress
 
 Images = npt.NDArray[np.uint8]

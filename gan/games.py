@@ -10,7 +10,9 @@ from gan import adversarial_optimizers as strategies
 from gan import networks
 from gan.adversarial_model import AdversarialModel
 from gan.keras_gan import GAN
+from gan.layers import scaled
 from gan.losses import LOSSES, discriminator_loss
+from gan.moving_average import MovingAverage
 from gan.players import AdversarialOptimizer, Player
 from gan.settings import GanSettings, Strategy
 
@@ -82,7 +84,7 @@ class FallingRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ign
 def adversarial_gan(
     generator: keras.Model,
     discriminator: keras.Model,
-    average: networks.MovingAverage,
+    average: MovingAverage,
     settings: GanSettings,
     seed: int,
 ) -> AdversarialModel:
@@ -103,7 +105,7 @@ def adversarial_gan(
     between = settings.loss == "wasserstein"
 
     def prepare(batch: Any) -> tuple[Any, Any, Any]:
-        real = networks.scaled(batch)
+        real = scaled(batch)
         count = keras.ops.shape(real)[0]
         latent = keras.random.normal((count, settings.latent_size), seed=random)
         mixture = keras.random.uniform((count, 1, 1, 1), seed=random)

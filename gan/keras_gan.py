@@ -9,9 +9,10 @@ import keras
 from keras import ops
 
 from gan.gradients import apply_gradients, assign_state, evaluated_at, value_and_gradients
+from gan.layers import scaled
 from gan.losses import AdversarialLoss, discriminator_loss
 from gan.moments import MomentMatching
-from gan.networks import MovingAverage, scaled
+from gan.moving_average import MovingAverage
 from gan.resumable_model import ResumableModel
 
 

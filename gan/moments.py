@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from gan.networks import scaled
+from gan.layers import scaled
 
 Images = npt.NDArray[np.uint8]
 MEMORY = 0.99  # share of the moving averages that is kept at each step

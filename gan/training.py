@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from gan import conditional_networks, features, networks
+from gan import conditional_networks, features
 from gan.batches import batches, batches_of_all_classes
 from gan.course import Course, TrainedGan, load_checkpoint, save_checkpoint
 from gan.drawing import build_generator, draw, draw_latent, flat_weights
@@ -28,6 +28,7 @@ from gan.games import (
     steps_a_call,
 )
 from gan.moments import MomentMatching
+from gan.moving_average import MovingAverage
 from gan.progress import GanProgress, Progress
 from gan.settings import GanSettings, Strategy
 
@@ -83,7 +84,7 @@ def train_generator(
         model = keras_gan(generator, discriminator, settings, seed)
         average = model.averaged_generator
     else:
-        following = networks.MovingAverage(generator, settings.moving_average)
+        following = MovingAverage(generator, settings.moving_average)
         model = adversarial_gan(generator, discriminator, following, settings, seed)
         model.compile(
             make_strategy(settings.adversarial_optimizer or Strategy("alternating")),

@@ -23,8 +23,8 @@ from gan.adversarial_optimizers import (
     Unrolled,
 )
 from gan.keras_gan import GAN
+from gan.layers import SpectralDense
 from gan.losses import NON_SATURATING, discriminator_loss
-from gan.networks import SpectralDense
 from gan.players import AdversarialOptimizer, Player
 
 MakeOptimizer = Callable[[float], keras.optimizers.Optimizer]

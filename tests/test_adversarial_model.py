@@ -20,7 +20,7 @@ from gan.adversarial_optimizers import (
     Unrolled,
 )
 from gan.gradients import value_and_gradients
-from gan.networks import BatchNormalization
+from gan.layers import BatchNormalization
 from gan.players import AdversarialOptimizer, Player
 from tests.games import (
     COUNT,

@@ -14,7 +14,7 @@ from gan.features import (
     build_feature_network,
     train_feature_network,
 )
-from gan.networks import scaled
+from gan.layers import scaled
 from gan.progress import FeatureProgress
 from tests.conditional import easy_images
 

@@ -11,8 +11,8 @@ from keras import layers, ops
 import gan.games
 from gan import moments
 from gan.gradients import value_and_gradients
+from gan.layers import scaled
 from gan.moments import MomentMatching
-from gan.networks import scaled
 from gan.training import train_conditional_generator
 from tests.conditional import READING, Labels, easy_images
 
