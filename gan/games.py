@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 
@@ -18,6 +19,9 @@ from gan.settings import GanSettings, Strategy
 
 STEPS_A_CALL = 25
 BETA_1, BETA_2 = 0.5, 0.99
+
+# Real images, latent vectors, and how much of the real ones is in a mixture with drawn ones.
+_Batch: TypeAlias = tuple[Any, Any, Any]
 
 
 def build_discriminator(settings: GanSettings) -> keras.Model:
@@ -100,50 +104,65 @@ def adversarial_gan(
     Returns:
         A game that is fitted to uint8 (N, 28, 28); not compiled.
     """
-    loss = LOSSES[settings.loss]
-    random = keras.random.SeedGenerator(seed)
-    between = settings.loss == "wasserstein"
+    players = [
+        Player(
+            "discriminator",
+            [discriminator],
+            _loss_of_discriminator(generator, discriminator, settings),
+            _adam(settings.discriminator_learning_rate, settings),
+        ),
+        Player(
+            "generator",
+            [generator],
+            _loss_of_generator(generator, discriminator, settings),
+            _adam(settings.generator_learning_rate, settings),
+        ),
+    ]
+    return AdversarialModel(players, _preparation(settings.latent_size, seed), average.update)
 
-    def prepare(batch: Any) -> tuple[Any, Any, Any]:
+
+def _preparation(latent_size: int, seed: int) -> Callable[[Any], _Batch]:
+    """What makes a batch of real images, uint8 (N, 28, 28), a batch of the game."""
+    random = keras.random.SeedGenerator(seed)
+
+    def prepare(batch: Any) -> _Batch:
         real = scaled(batch)
         count = keras.ops.shape(real)[0]
-        latent = keras.random.normal((count, settings.latent_size), seed=random)
+        latent = keras.random.normal((count, latent_size), seed=random)
         mixture = keras.random.uniform((count, 1, 1, 1), seed=random)
         return real, latent, mixture
 
-    def for_discriminator(batch: tuple[Any, Any, Any]) -> Any:
+    return prepare
+
+
+def _loss_of_discriminator(
+    generator: keras.Model, discriminator: keras.Model, settings: GanSettings
+) -> Callable[[_Batch], Any]:
+    between = settings.loss == "wasserstein"
+
+    def loss(batch: _Batch) -> Any:
         real, latent, mixture = batch
         return discriminator_loss(
             discriminator,
-            loss,
+            LOSSES[settings.loss],
             real,
             generator(latent, training=True),
             penalty=settings.gradient_penalty,
             mixture=mixture if between else None,
         )
 
-    def for_generator(batch: tuple[Any, Any, Any]) -> Any:
-        drawn = generator(batch[1], training=True)
-        return loss.generator(discriminator(drawn, training=True))
+    return loss
 
-    return AdversarialModel(
-        [
-            Player(
-                "discriminator",
-                [discriminator],
-                for_discriminator,
-                _adam(settings.discriminator_learning_rate, settings),
-            ),
-            Player(
-                "generator",
-                [generator],
-                for_generator,
-                _adam(settings.generator_learning_rate, settings),
-            ),
-        ],
-        prepare,
-        average.update,
-    )
+
+def _loss_of_generator(
+    generator: keras.Model, discriminator: keras.Model, settings: GanSettings
+) -> Callable[[_Batch], Any]:
+    def loss(batch: _Batch) -> Any:
+        _, latent, _ = batch
+        drawn = generator(latent, training=True)
+        return LOSSES[settings.loss].generator(discriminator(drawn, training=True))
+
+    return loss
 
 
 def make_strategy(strategy: Strategy) -> AdversarialOptimizer:

@@ -52,6 +52,11 @@ class _Game:
     preview: Callable[[], Images]
     matching: MomentMatching | None = None
 
+    def matched(self, matching: MomentMatching) -> _Game:
+        """This game, whose generator matches moments as well from now on."""
+        self.model.match(matching)
+        return dataclasses.replace(self, matching=matching)
+
 
 def train_generator(
     kind: str,
@@ -150,6 +155,32 @@ def train_conditional_generator(
             seen, images, labels, steps, seed, show=show, should_stop=should_stop
         ):
             return Course().finished(flat_weights(generator))
+    game = _game_of_all_classes(generator, seen, images, labels, settings, seed)
+    course = Course(seconds=time.perf_counter() - started)
+    if checkpoint and resumed:
+        course = load_checkpoint(checkpoint, game.model)
+    if seen and settings.moment_matching:
+        half = settings.steps // 2 // steps_a_call(settings) * steps_a_call(settings)
+        course = _fit(game, half, settings, course, checkpoint, show, should_stop)
+        if course.step < half:
+            return _finished(course, game.average)
+        vectors = keras.Model(seen.layers_seen.inputs, seen.layers_seen.outputs[-1])
+        weight, averages = settings.moment_matching, course.averages
+        game = game.matched(MomentMatching(vectors, images, labels, weight, seed, averages))
+    course = _fit(game, settings.steps, settings, course, checkpoint, show, should_stop)
+    return _finished(course, game.average)
+
+
+def _game_of_all_classes(
+    generator: keras.Model,
+    seen: features.FeatureNetwork | None,
+    images: Images,
+    labels: npt.NDArray[np.integer],
+    settings: GanSettings,
+    seed: int,
+) -> _Game:
+    """A conditional game whose discriminator looks through `seen`, which it freezes."""
+    classes = int(labels.max()) + 1
     discriminator = conditional_networks.build_discriminator(
         classes,
         settings.discriminator_widths,
@@ -161,28 +192,12 @@ def train_conditional_generator(
     latent = draw_latent(1, settings.latent_size, np.random.default_rng(seed))
     hand = np.repeat(latent, PREVIEW_IMAGES, axis=0)
     shown = (np.arange(PREVIEW_IMAGES) * classes // PREVIEW_IMAGES).astype(np.int32)
-    game = _Game(
+    return _Game(
         model,
         batches_of_all_classes(images, labels, settings.batch_size, seed),
         average,
         lambda: draw(average, hand, shown),
     )
-    course = Course(seconds=time.perf_counter() - started)
-    if checkpoint and resumed:
-        course = load_checkpoint(checkpoint, model)
-    if seen and settings.moment_matching:
-        half = settings.steps // 2 // steps_a_call(settings) * steps_a_call(settings)
-        course = _fit(game, half, settings, course, checkpoint, show, should_stop)
-        if course.step < half:
-            return _finished(course, average)
-        vectors = keras.Model(seen.layers_seen.inputs, seen.layers_seen.outputs[-1])
-        matching = MomentMatching(
-            vectors, images, labels, settings.moment_matching, seed, course.averages
-        )
-        model.match(matching)
-        game = dataclasses.replace(game, matching=matching)
-    course = _fit(game, settings.steps, settings, course, checkpoint, show, should_stop)
-    return _finished(course, average)
 
 
 def _fit(
