@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-Images = npt.NDArray[np.uint8]
+from gan.arrays import Images
+
 Rows = npt.NDArray[np.int64]
 PREFETCHED = 4
 

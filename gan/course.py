@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-Images = npt.NDArray[np.uint8]
+from gan.arrays import Images
+
 PREVIEW_IMAGES = 16
 SUFFIX = ".weights.h5"  # Keras writes weights to such files alone
 COURSE = "course"

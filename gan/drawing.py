@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gan import conditional_networks, networks
+from gan.arrays import Images
 from gan.settings import GanSettings
 
-Images = npt.NDArray[np.uint8]
 DRAWING_BATCH = 250
 
 

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from gan.arrays import Images
 from gan.batches import batches_of_all_classes
+from gan.calls import steps_in_a_call
 from gan.layers import Scaled
 from gan.networks import SLOPE
 from gan.progress import FeatureProgress
 
-Images = npt.NDArray[np.uint8]
 BATCH_SIZE = 128
 STEPS_A_CALL = 20
 LEARNING_RATE = 0.002
@@ -102,14 +103,13 @@ def train_feature_network(
         warmup_target=LEARNING_RATE,
         warmup_steps=max(1, int(WARM_UP * steps)),
     )
-    calls = max(n for n in range(1, STEPS_A_CALL + 1) if steps % n == 0)  # no step more
     # Images are scaled inside, so that they travel as bytes.
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), Scaled(), network.classifier])
     model.compile(
         keras.optimizers.Adam(rate),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        steps_per_execution=calls,
+        steps_per_execution=steps_in_a_call(steps, STEPS_A_CALL),
         jit_compile=False,
     )
     watcher = _Watcher(steps, show, should_stop)

@@ -10,6 +10,7 @@ import keras
 from gan import adversarial_optimizers as strategies
 from gan import networks
 from gan.adversarial_model import AdversarialModel
+from gan.calls import steps_in_a_call
 from gan.keras_gan import GAN
 from gan.layers import scaled
 from gan.losses import LOSSES, discriminator_loss
@@ -54,7 +55,7 @@ def keras_gan(
 
 def steps_a_call(settings: GanSettings) -> int:
     """As many as may be without one step too many at the end."""
-    return max(n for n in range(1, STEPS_A_CALL + 1) if settings.steps % n == 0)
+    return steps_in_a_call(settings.steps, STEPS_A_CALL)
 
 
 def _adam(learning_rate: float, settings: GanSettings) -> keras.optimizers.Optimizer:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from gan.arrays import Images
 from gan.layers import scaled
 
-Images = npt.NDArray[np.uint8]
 MEMORY = 0.99  # share of the moving averages that is kept at each step
 CLASS_MEMORY = 0.993  # the same, by image of a class
 SPREAD_SHARE = 0.2  # weight of the spread, as a share of that of the means

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.figures import new_figure, write_figure
+from gan.arrays import Images
 
-Images = npt.NDArray[np.uint8]
 FRAME_MILLISECONDS = 350
 LAST_FRAME_MILLISECONDS = 2000
 ENLARGED = 2  # pixels of the picture a pixel of an image

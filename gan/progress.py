@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-Images = npt.NDArray[np.uint8]
+from gan.arrays import Images
 
 
 @dataclass(frozen=True, eq=False)

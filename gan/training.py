@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gan import conditional_networks, features
+from gan.arrays import Images
 from gan.batches import batches, batches_of_all_classes
-from gan.course import Course, TrainedGan, load_checkpoint, save_checkpoint
+from gan.course import PREVIEW_IMAGES, Course, TrainedGan, load_checkpoint, save_checkpoint
 from gan.drawing import build_generator, draw, draw_latent, flat_weights
 from gan.games import (
     adversarial_gan,
@@ -32,10 +33,8 @@ from gan.moving_average import MovingAverage
 from gan.progress import GanProgress, Progress
 from gan.settings import GanSettings, Strategy
 
-Images = npt.NDArray[np.uint8]
 CHECKPOINT_STEPS = 1000
 PREVIEWS = 12
-PREVIEW_IMAGES = 16
 
 
 class GanDiverged(Exception):

@@ -11,12 +11,12 @@ import pytest
 
 import gan.games
 import gan.training
-from gan.course import SUFFIX, TrainedGan
+from gan.course import PREVIEW_IMAGES, SUFFIX, TrainedGan
 from gan.drawing import build_generator, draw, draw_latent, set_flat_weights
 from gan.games import FallingRate
 from gan.progress import FeatureProgress, GanProgress, Progress
 from gan.settings import LOSSES, GanSettings, weight_count
-from gan.training import PREVIEW_IMAGES, train_conditional_generator
+from gan.training import train_conditional_generator
 from tests.conditional import PLAIN, READING, easy_images
 
 CLASSES = 3

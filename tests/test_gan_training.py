@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pytest
 from rich.console import Console
 
-from gan.course import TrainedGan
+from gan.course import PREVIEW_IMAGES, TrainedGan
 from gan.drawing import build_generator, draw, draw_latent, flat_weights, set_flat_weights
 from gan.games import STEPS_A_CALL, adversarial_gan, make_strategy
 from gan.progress import FeatureProgress, GanProgress, Progress
 from gan.settings import STRATEGIES, GanSettings, Strategy, weight_count
-from gan.training import PREVIEW_IMAGES, PREVIEWS, train_generator
+from gan.training import PREVIEWS, train_generator
 from tests import tiny_generators
 from views.gan import PREVIEWS_SHOWN, make_gan_view, progress_line
 
