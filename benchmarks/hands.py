@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.recording import record  # noqa: E402
+from evaluation.grey_pictures import enlarged, write_grey  # noqa: E402
 from gan.settings import KINDS  # noqa: E402
-from generators.generated_files import enlarged, line_of_text  # noqa: E402
+from generators.generated_files import LINE_ENLARGED, line_of_text  # noqa: E402
 from image_generator import TrainedGenerator  # noqa: E402
 from storage.generator_folder import drawers_of, load_generators  # noqa: E402
 
@@ -133,15 +134,13 @@ def _shares(generator: TrainedGenerator, random: np.random.Generator) -> dict[st
 def _write_word(
     generator: TrainedGenerator, word: str, path: Path, random: np.random.Generator
 ) -> None:
-    from gan.monitor import write_picture
-
     labels = [LETTERS.index(one if one in LETTERS else one.upper()) for one in word]
     styles = random.standard_normal((WORD_HANDS, 4096), dtype=np.float32)
     drawn = [generator.draw_from(label, styles) for label in labels]
     lines = [line_of_text([images[hand] for images in drawn]) for hand in range(WORD_HANDS)]
     widest = max(line.shape[1] for line in lines)
     padded = [np.pad(line, ((6, 6), (0, widest - line.shape[1]))) for line in lines]
-    write_picture(255 - enlarged(np.concatenate(padded)), path)
+    write_grey(255 - enlarged(np.concatenate(padded), LINE_ENLARGED), path)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.figures import new_figure, write_figure
+from evaluation.grey_pictures import enlarged, write_grey
 from gan.arrays import Images
 
 FRAME_MILLISECONDS = 350
@@ -34,17 +35,6 @@ def grid(images: Images, columns: int) -> Images:
     return 255 - tiled.reshape(rows * (height + GAP), columns * (width + GAP))
 
 
-def write_picture(picture: npt.NDArray[np.uint8], path: Path) -> None:
-    """Write a grey picture, uint8 (H, W), as PNG.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    from PIL import Image
-
-    Image.fromarray(picture).save(path, format="PNG")
-
-
 def write_grid_over_time(previews: Images, path: Path) -> None:
     """Write what was drawn over time: one row a preview, the same latent vectors below each other.
 
@@ -57,7 +47,7 @@ def write_grid_over_time(previews: Images, path: Path) -> None:
     """
     frames, images = previews.shape[:2]
     sheet = grid(previews.reshape(frames * images, 28, 28), images)
-    write_picture(_enlarged(sheet), path)
+    write_grey(enlarged(sheet, ENLARGED), path)
 
 
 def write_animation(previews: Images, path: Path) -> None:
@@ -73,7 +63,8 @@ def write_animation(previews: Images, path: Path) -> None:
     from PIL import Image
 
     columns = int(np.ceil(np.sqrt(previews.shape[1])))
-    frames = [Image.fromarray(_enlarged(grid(images, columns))) for images in previews]
+    grids = [grid(images, columns) for images in previews]
+    frames = [Image.fromarray(enlarged(picture, ENLARGED)) for picture in grids]
     frames[0].save(
         path,
         format="GIF",
@@ -82,10 +73,6 @@ def write_animation(previews: Images, path: Path) -> None:
         duration=[FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS],
         loop=0,
     )
-
-
-def _enlarged(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return picture.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
 
 
 def plot_losses(losses: npt.NDArray[np.float64], title: str, path: Path) -> None:

@@ -13,6 +13,7 @@ import data_parser
 from counting import counted
 from errors import UserError
 from evaluation.class_labels import class_labels, written_with
+from evaluation.grey_pictures import enlarged, write_grey
 from evaluation.plots import plot_image_sheet
 
 Images = npt.NDArray[np.uint8]
@@ -113,10 +114,8 @@ def write_line(letters: Sequence[Images | None], path: Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    from gan.monitor import write_picture
-
     try:
-        write_picture(255 - enlarged(line_of_text(letters)), path)
+        write_grey(255 - enlarged(line_of_text(letters), LINE_ENLARGED), path)
     except OSError as error:
         raise _not_written(path, error) from error
 
@@ -134,11 +133,6 @@ def line_of_text(letters: Sequence[Images | None]) -> Images:
     for letter in letters:
         parts += [_paper(WORD_GAP)] if letter is None else [_cropped(letter), _paper(LETTER_GAP)]
     return np.concatenate([*parts, _paper(MARGIN)], axis=1)
-
-
-def enlarged(picture: Images) -> Images:
-    """Every pixel as a square: uint8 (H, W) to uint8 (4 H, 4 W)."""
-    return picture.repeat(LINE_ENLARGED, axis=0).repeat(LINE_ENLARGED, axis=1)
 
 
 def _paper(width: int) -> Images:
