@@ -25,6 +25,7 @@ _MOST_WRITTEN = 0.3  # area of what is written on it, as a share of the sheet
 _RECTANGULAR = 0.93  # share of the rectangle around it that a sheet fills
 _SHEET_RIM = 0.01  # what of a sheet is left out, as a share of the picture's longer side
 _RUN = 1 / 8  # of a ruled line that stays in its row of pixels, as a share of the picture's width
+_LARGEST_GAP = 0.01  # in a line, where another one crosses it, as a share of the picture's width
 _THICKEST_LINE = 0.03  # as a share of the picture's longer side
 _MOST_SLANT = 0.1  # how far a line may rise, as a share of its length
 
@@ -144,7 +145,9 @@ def ruling(ink: Mask) -> Mask:
 def _lines(ink: Mask) -> Mask:
     """The pixels (H, W) of lines from the left edge to the right."""
     width = ink.shape[1]
-    straight = _opened(ink, (1, max(3, int(_RUN * width))))
+    gap = max(3, int(_LARGEST_GAP * width))
+    bridged = ndimage.grey_closing(np.pad(ink, ((0, 0), (gap, gap)), mode="edge"), (1, gap))
+    straight = _opened(bridged[:, gap:-gap], (1, max(3, int(_RUN * width))))
     labels, _ = ndimage.label(straight, np.ones((3, 3)))
     whole = np.intersect1d(labels[:, 0], labels[:, -1])
     thickest = max(2, int(_THICKEST_LINE * max(ink.shape)))

@@ -84,6 +84,14 @@ def test_dark_ruled_lines_do_not_count_as_ink(letter: str, turn: float) -> None:
     assert difference(shown, prepared(pen(letter, 6))) < 6
 
 
+@pytest.mark.parametrize("letter", ["H", "T", "L"])
+def test_a_margin_that_pale_lines_interrupt_does_not_count_as_ink(letter: str) -> None:
+    picture = pen(letter, 6).copy()
+    picture[:, 20:22] = 70
+    picture[7::28, 20:22] = 255
+    assert difference(prepared(picture), prepared(pen(letter, 6))) < 6
+
+
 def test_ruled_lines_in_a_shadow_do_not_count_as_ink() -> None:
     shown = prepared(in_shadow(ruled(pen("H", 6), 28, 70), 0.5, 6))
     assert difference(shown, prepared(pen("H", 6))) < 6
