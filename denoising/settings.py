@@ -59,6 +59,10 @@ class NoiseRange:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """The kind with its amounts, such as 'gaussian 0.1 to 1'."""
+        return f"{self.kind} {self.low:g}" + ("" if self.low == self.high else f" to {self.high:g}")
+
 
 @dataclass(frozen=True)
 class DenoiserSettings:

@@ -149,6 +149,8 @@ class CollectionDialogue(Dialogue):
             make_console().print(results_text.results_table(collection, listed))
         if query or len(listed) < len(collection.entries):
             say(results_text.results_scope(selection, len(collection.entries)))
+        if not query and len(listed) < len(collection.entries):
+            say(results_text.OTHERS)
         say(results_text.results_notes(collection, listed, self._session.data_set.fingerprint))
         if selection.query.curves:
             from learning_curves import write_learning_curves  # with Matplotlib
@@ -216,4 +218,4 @@ def _entries(session: TrainerPredictor) -> str:
     accuracy = f"(validation accuracy {best.validation.accuracy:.2%})"
     if count == 1:
         return f"1 entry {accuracy}"
-    return f"{count} entries, the best of them number {collection.entries.index(best)} {accuracy}"
+    return f"{count:,} entries, the best of them number {collection.entries.index(best)} {accuracy}"

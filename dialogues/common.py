@@ -145,16 +145,28 @@ def with_status(work: Callable[[Callable[[str], None]], Result]) -> Result:
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Ctrl-C asks a training to end after its current batches, instead of breaking it off.
 
+    So do SIGTERM and a closed terminal, after which the program ends, too.
+
     Yields:
-        Whether Ctrl-C was pressed.
+        Whether to stop.
+
+    Raises:
+        SystemExit: when it is left, if the program is to end.
     """
-    asked: list[bool] = []
+    asked: list[int] = []
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        asked.append(True)
+        asked.append(number)
 
-    before = signal.signal(signal.SIGINT, ask_to_stop)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [(number, signal.signal(number, ask_to_stop)) for number in heard]
     try:
         yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before:
+            signal.signal(number, handler)
+    told_to_end = [number for number in asked if number != signal.SIGINT]
+    if told_to_end:
+        raise SystemExit(128 + told_to_end[0])

@@ -76,9 +76,7 @@ class DenoiseDialogue(Dialogue):
         from views.denoising import make_denoise_view
 
         denoisers = self._session.trained_denoisers
-        kinds = " and ".join(
-            f"{noise.kind} {noise.low:g} to {noise.high:g}" for noise in settings.noise
-        )
+        kinds = ", ".join(map(str, settings.noise))
         say(
             f"Training denoiser {number}, {settings.type}, on {kinds}: "
             f"{counted(settings.steps, 'step')} of {counted(settings.batch_size, 'image')}. "

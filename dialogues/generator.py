@@ -41,13 +41,16 @@ def ask_for_generator(asker: Asker, names: Sequence[str]) -> str:
         names: that are offered.
 
     Returns:
-        The answer in small letters, one of the names or any other.
+        The answer in small letters, one of the names or any other; where it is the beginning of
+        one name alone, that name.
 
     Raises:
         InputEnded: no answer will come any more.
         KeyboardInterrupt: Ctrl-C.
     """
-    return asker.ask(f"Generator ({', '.join(names)}):", names).lower()
+    answer = asker.ask(f"Generator ({', '.join(names)}):", names).lower()
+    fitting = [name for name in names if answer and name.startswith(answer)]
+    return fitting[0] if len(fitting) == 1 and answer not in names else answer
 
 
 class _OnCluster:

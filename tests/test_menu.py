@@ -579,12 +579,17 @@ def test_a_character_that_is_not_there_is_refused_with_the_list(
     assert "Predicted" not in shown
 
 
-@pytest.mark.parametrize("generator", ["", "basi", "gan"])
+@pytest.mark.parametrize("generator", ["", "kera", "gan"])
 def test_a_generator_that_is_not_there_is_refused_with_the_list(
     session: TrainerPredictor, generator: str
 ) -> None:
     shown = talk(session, "predict", generator, "A")
     assert "here is no generator" in shown and "basic, keras, keras_adversarial" in shown
+
+
+def test_the_beginning_of_a_generators_name_is_enough(session: TrainerPredictor) -> None:
+    shown = talk(session, "predict", "Bas", "A")
+    assert "Predicted character:" in shown
 
 
 def pictures(shown: str) -> list[str]:

@@ -8,7 +8,7 @@ from collection_query import Selection
 from counting import counted, in_runs
 from model_collection import Entry, ModelCollection
 from settings import layer_lists
-from settings.training_words import Comparison, comparison, digits_telling_apart, training_summary
+from settings.training_words import Comparison, comparison, digits_telling_apart
 from views.remarks import duration, score_cells, share
 from views.tables import NESTED
 from views.text_table import TextTable
@@ -55,8 +55,11 @@ def _comparison(entries: Sequence[Entry]) -> Comparison:
     return comparison((entry.layers, entry.training_parameters) for entry in entries)
 
 
+OTHERS = "For others: Results all, Results top 50 by loss, Results where parameters < 500000."
+
+
 def results_scope(selection: Selection, entries: int) -> str:
-    """How many of a collection's entries are listed, in which order, and how to see others."""
+    """How many of a collection's entries are listed, and in which order."""
     listed = len(selection.numbers)
     if listed == entries == 1:
         return "There is one entry."
@@ -73,8 +76,7 @@ def results_scope(selection: Selection, entries: int) -> str:
         order = f"by {query.column.name}" + (", descending" if query.descending else "")
     else:
         order = f"{'highest' if query.descending else 'lowest'} {query.column.name} first"
-    hint = " For others: Results all, Results top 50 by loss, Results where parameters < 500000."
-    return f"{counts}, {order}." + (hint if listed < entries else "")
+    return f"{counts}, {order}."
 
 
 def results_notes(collection: ModelCollection, listed: Sequence[int], open_fingerprint: str) -> str:
@@ -113,7 +115,8 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
     """
     best = collection.best()
     blocks = []
-    for number in listed:
+    own = _comparison([collection.entries[number] for number in listed]).own
+    for number, training in zip(listed, own, strict=True):
         entry = collection.entries[number]
         lines = layer_lists.layer_lines(entry.layers)
         blocks.append(
@@ -122,7 +125,7 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
                     f"Entry {number}{' * best' if entry is best else ''}",
                     *(f"    {NESTED * line.depth}{line.words}" for line in lines),
                     f"  parameters  {_parameters(entry, collection):,}",
-                    f"  training    {training_summary(entry.layers, entry.training_parameters)}",
+                    *([f"  training    {training}"] if training else []),
                     f"  time        {duration(entry.seconds)}",
                     f"  validation  accuracy {entry.validation.accuracy:.2%}, "
                     f"loss {entry.validation.loss:.4f} on "
