@@ -266,8 +266,9 @@ def test_rows_say_what_differs_and_a_sentence_what_all_have_in_common(data_set: 
 
 def test_layers_are_shown_with_everything_that_changed_the_result(data_set: DataSet) -> None:
     shown = talk(data_set, a_comparison(6), "results", "y")
-    for words in ("momentum 0.9", "mixup 0.2", "rotation 10", "cosine", "activation tanh"):
+    for words in ("momentum 0.9, relu", "mixup 0.2, relu", "rotation 10, relu", "cosine, relu"):
         assert f"  training    {words}\n" in shown
+    assert "  training    tanh\n" in shown
     common = "All were trained with sgd, batch 64, 1 epoch, rate 0.1; what differs stands with each"
     assert shown.count("sgd") == 1 and common in shown
 
