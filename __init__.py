@@ -178,7 +178,7 @@ def _add_trainers(parser: argparse.ArgumentParser) -> None:
 
 
 def _seed(text: str) -> int:
-    from program_output import a_seed
+    from command_line import a_seed
 
     return a_seed(text)
 

@@ -27,13 +27,14 @@ import numpy as np
 import numpy.typing as npt
 
 import data_parser
+from command_line import Parser, a_seed, check_new_file, ctrl_c_leaves, run, say
+from data_formats.problems import shown
 from errors import DataError, UserError
 from fonts.arrays import Pixels
 from fonts.characters import CHARACTERS, CLASSES
 from fonts.hands import IMAGE_SIDE, draw_character, random_hand
 from fonts.sharing import Job, plan_jobs, split_families
 from fonts.typefaces import Typeface, find_font_files, read_typeface, sized_outlines
-from program_output import a_seed, say
 
 PER_CLASS = 85
 TEST_SHARE = 10 / 85
@@ -165,8 +166,8 @@ def _read_typefaces(files: Iterable[Path], report: Callable[[str], None]) -> lis
     return typefaces
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="glyph_dataset.py", description="Draw an EMNIST-like data set from font files."
     )
     parser.add_argument("fonts", metavar="FONT_FOLDER", type=Path, help="folder with font files")
@@ -185,34 +186,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check_target(target: Path, force: bool) -> None:
-    """Raise before the drawing if the file could not be written after it."""
-    if target.suffix.lower() != ".mat":
-        raise UserError(f"The target must be a file that ends in .mat, not '{target}'.")
-    if target.is_dir() or not target.absolute().parent.is_dir():
-        raise UserError(f"'{target}' cannot be written: give a file name in an existing folder.")
-    if target.exists() and not force:
-        raise UserError(f"'{target}' exists already; add --force to replace it.")
-
-
-def _run(options: argparse.Namespace) -> None:
-    _check_target(options.target, options.force)
+def _draw(options: argparse.Namespace) -> None:
     # fontTools warns of dates and checksums, which no reader of this program's output can use.
     logging.getLogger("fontTools").setLevel(logging.CRITICAL)
-    drawn = make_dataset(options.fonts, options.per_class, options.seed, report=say)
+    with ctrl_c_leaves("nothing was written"):
+        check_new_file(options.target, ".mat", force=options.force)
+        drawn = make_dataset(options.fonts, options.per_class, options.seed, report=say)
+        _write(drawn, options.target)
+    with ctrl_c_leaves(f"{shown(options.target)} is written"):
+        _report(drawn, options.target)
+
+
+def _write(drawn: GlyphDataset, target: Path) -> None:
     data_parser.write_mat(
-        options.target,
+        target,
         drawn.training_images,
         drawn.training_labels,
         drawn.test_images,
         drawn.test_labels,
         CLASSES,
     )
+
+
+def _report(drawn: GlyphDataset, target: Path) -> None:
     for name, fonts in (("training", drawn.training_fonts), ("test", drawn.test_fonts)):
         say(f"{len(fonts)} {name} images drawn from {len(set(fonts))} fonts")
     names = sorted({path.name for path in drawn.test_fonts})
     say(f"fonts of the test images: {', '.join(names)}")
-    say(f"wrote {options.target} ({options.target.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {shown(target)} ({target.stat().st_size / 1e6:.1f} MB)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -222,17 +223,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; those of the process when left out.
 
     Returns:
-        The exit code: 0, or 2 after an error that the user can mend.
+        The exit code: 0, or that of `command_line.run` after an error or Ctrl-C.
     """
-    try:
-        _run(_parser().parse_args(argv))
-    except (UserError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    return run(_parser(), argv, _draw)
 
 
 if __name__ == "__main__":

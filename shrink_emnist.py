@@ -8,19 +8,18 @@ Every class gets the same number of images, taken at random by seed.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from data_formats.problems import one_line, shown
+from command_line import Parser, a_seed, check_new_file, ctrl_c_leaves, run, say
+from data_formats.problems import shown
 from data_parser import LabelledImages, read_labelled_images, write_mat
-from errors import DataError, UserError
-from program_output import a_seed, say
+from errors import DataError
 
 Counts = npt.NDArray[np.int64]
 
@@ -32,11 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments without the program's name; None for those of the process.
 
     Returns:
-        The exit code: 0, or 2 after an error, which is one sentence on stderr.
+        The exit code: 0, or that of `command_line.run` after an error or Ctrl-C.
     """
-    try:
-        options = _parser().parse_args(argv)
-        _check_target(options.source, options.target, options.force)
+    return run(_parser(), argv, _shrink)
+
+
+def _shrink(options: argparse.Namespace) -> None:
+    with ctrl_c_leaves("nothing was written"):
+        check_new_file(options.target, ".mat", force=options.force, source=options.source)
         source = read_labelled_images(options.source)
         rows = choose_rows(
             source,
@@ -46,15 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=options.seed,
         )
         _write(source, rows, options.target)
-    except UserError as error:
-        print(f"shrink_emnist.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("shrink_emnist.py: stopped; nothing was written", file=sys.stderr)
-        return 130
-    for line in _report(source, rows, options):
-        say(line)
-    return 0
+    with ctrl_c_leaves(f"{shown(options.target)} is written"):
+        for line in _report(source, rows, options):
+            say(line)
 
 
 def choose_rows(
@@ -146,29 +142,6 @@ def _even_quotas(available: Counts, total: int) -> Counts:
     return quotas
 
 
-def _check_target(source: Path, target: Path, force: bool) -> None:
-    """Refuse a target that cannot or must not be written, before any work is done."""
-    named = shown(target)
-    try:
-        if _same_file(source, target):
-            raise DataError(f"{named}: is the source itself; name another file for the copy")
-        if target.is_dir():
-            raise DataError(f"{named}: is a folder; name a file in it for the copy")
-        if os.path.lexists(target) and not force:
-            raise DataError(f"{named}: exists already; name a new file, or replace it by --force")
-        if not target.parent.is_dir():
-            raise DataError(f"{named}: there is no folder {shown(target.parent)}; make it first")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{named}: cannot be written: {reason}") from error
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    if one.exists() and other.exists():
-        return one.samefile(other)
-    return os.path.realpath(one) == os.path.realpath(other)  # resolve() fails on a ring of links
-
-
 def _write(source: LabelledImages, rows: Counts, target: Path) -> None:
     training, test = rows[~source.in_test[rows]], rows[source.in_test[rows]]
     write_mat(
@@ -199,15 +172,8 @@ def _report(source: LabelledImages, rows: Counts, options: argparse.Namespace) -
     return lines
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one sentence like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(one_line(message))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="shrink_emnist.py",
         description="Write a small, class-balanced copy of a big EMNIST file in the same layout.",
     )

@@ -23,7 +23,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ import numpy as np
 import numpy.typing as npt
 
 import data_parser
+from command_line import Parser, a_seed, ctrl_c_leaves, run, say
 from data_parser import LabelledImages
 from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
 from generators.trained_generators import images_learnt, named
 from model_collection import library_versions, network_of
-from program_output import a_seed, say
 from storage.collection_folder import load_collection
 from storage.generator_folder import (
     FORMAT,
@@ -200,49 +200,65 @@ def readable(reader: Path, data: LabelledImages, certainty: float) -> npt.NDArra
     return found
 
 
-def main() -> None:
-    """Train what is missing and say what was done."""
-    parser = argparse.ArgumentParser(description="Train generators of many characters.")
-    parser.add_argument("dataset", type=Path)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train what is missing and say what was done.
+
+    Args:
+        argv: the arguments after the program's name; None for those of the process.
+
+    Returns:
+        The exit code: 0, or that of `command_line.run` after an error or Ctrl-C.
+    """
+    return run(_parser(), argv, _collect)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="train_generators.py", description="Train generators of many characters.")
+    parser.add_argument("dataset", type=Path, metavar="DATASET.mat", help="file to learn from")
     parser.add_argument("--kind", choices=KINDS, required=True)
     parser.add_argument("--characters", help="all letters of the file where left out")
     parser.add_argument(
         "--reader",
         type=Path,
+        metavar="FOLDER",
         help="leave out images that the best network of this collection misreads",
     )
     parser.add_argument(
         "--certainty",
         type=float,
         default=0.0,
+        metavar="P",
         help="leave out those that it reads rightly, but with a lower probability",
     )
-    parser.add_argument("--settings", type=Path, default=ROOT / "gan_hyperparameters.txt")
+    parser.add_argument(
+        "--settings", type=Path, default=ROOT / "gan_hyperparameters.txt", metavar="FILE"
+    )
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--keep-digits", action="store_true", help="digits as well")
-    parser.add_argument("--seed", type=a_seed, default=42)
-    options = parser.parse_args()
-    if options.workers < 1 or not 0 <= options.certainty <= 1:
-        parser.error("--workers is 1 or more, --certainty from 0 to 1")
+    parser.add_argument("--seed", type=a_seed, default=42, metavar="N", help="default: 42")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.workers < 1:
+        raise UserError(f"--workers is {options.workers}, not a whole number from 1 up")
+    if not 0 <= options.certainty <= 1:
+        raise UserError(f"--certainty is {options.certainty}, not a number from 0 to 1")
     if options.characters == "":
-        parser.error("--characters names none; leave it out for all")
+        raise UserError("--characters names none; leave it out for all")
+
+
+def _collect(options: argparse.Namespace) -> None:
+    _check(options)
     folder = (options.folder or ROOT / "gan_collection" / options.kind).resolve()
-    try:
-        _collect(options, folder)
-    except UserError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit(f"Stopped. What was finished is in {folder}: the same command goes on from there")
-
-
-def _collect(options: argparse.Namespace, folder: Path) -> None:
-    lessons = _missing_lessons(options, folder)
-    if options.kind in CHARACTER_KINDS:
-        _train_side_by_side(lessons, folder, options.workers)
-    else:
-        for lesson in lessons:
-            _train_resumably(lesson, folder)
+    with ctrl_c_leaves(f"what was finished is in {folder}: the same command goes on from there"):
+        lessons = _missing_lessons(options, folder)
+        if options.kind in CHARACTER_KINDS:
+            _train_side_by_side(lessons, folder, options.workers)
+        else:
+            for lesson in lessons:
+                _train_resumably(lesson, folder)
 
 
 def _missing_lessons(options: argparse.Namespace, folder: Path) -> list[Lesson]:
@@ -369,4 +385,4 @@ def _taught_together(
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

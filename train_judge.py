@@ -13,14 +13,15 @@ import argparse
 import hashlib
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from command_line import Parser, a_seed, run, say
 from errors import UserError
-from program_output import a_seed, say
 
 IMAGES_A_CLASS = 2400
 BATCH = 128
@@ -163,27 +164,30 @@ def weights_file(network: Any) -> bytes:
     return buffer.getvalue()
 
 
-def main() -> None:
-    """Train, write, and say what was reached."""
-    parser = argparse.ArgumentParser(description="Train a judge of drawn characters.")
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("target", type=Path)
-    parser.add_argument("--epochs", type=int, default=14)
-    parser.add_argument("--seed", type=a_seed, default=7)
-    options = parser.parse_args()
-    if options.epochs < 1:
-        parser.error(f"--epochs is 1 or more, not {options.epochs}")
-    try:
-        _make(options)
-    except UserError as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"{options.target} cannot be written: {error.strerror or error}")
-    except KeyboardInterrupt:
-        sys.exit("Stopped; nothing was written")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, write, and say what was reached.
+
+    Args:
+        argv: the arguments after the program's name; None for those of the process.
+
+    Returns:
+        The exit code: 0, or that of `command_line.run` after an error or Ctrl-C.
+    """
+    return run(_parser(), argv, _make)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="train_judge.py", description="Train a judge of drawn characters.")
+    parser.add_argument("dataset", type=Path, metavar="DATASET.mat", help="file to learn from")
+    parser.add_argument("target", type=Path, metavar="TARGET.npz", help="file to write")
+    parser.add_argument("--epochs", type=int, default=14, metavar="N", help="default: 14")
+    parser.add_argument("--seed", type=a_seed, default=7, metavar="N", help="default: 7")
+    return parser
 
 
 def _make(options: argparse.Namespace) -> None:
+    if options.epochs < 1:
+        raise UserError(f"--epochs is {options.epochs}, not a whole number from 1 up")
     import cnn_model  # noqa: F401  (its processor settings come before Keras)
     import data_parser
     from evaluation import judge
@@ -203,4 +207,4 @@ def _make(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -32,7 +32,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 # Thousands of small products: threads that wait for each other cost up to 70 times as much on a
 # busy machine. TensorFlow has threads of its own.
@@ -46,7 +46,8 @@ sys.path.insert(0, str(ROOT))
 
 import data_parser  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
-from data_formats.problems import one_line, shown  # noqa: E402
+from command_line import Parser, run, say  # noqa: E402
+from data_formats.problems import one_line  # noqa: E402
 from data_parser import DataSet  # noqa: E402
 from errors import DataError, UserError  # noqa: E402
 from evaluation import drawing_quality, judge, plots  # noqa: E402
@@ -324,15 +325,8 @@ def plot_overview(drawn: dict[str, Drawn], classes: Sequence[str], path: Path) -
     plots.plot_image_sheet(lines, labels, "one image of each character a line", path)
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one sentence like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(one_line(message))
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="drawing_quality.py", description="Measure how good drawn images are.")
+def _parser() -> Parser:
+    parser = Parser(prog="drawing_quality.py", description="Measure how good drawn images are.")
     parser.add_argument("dataset", type=Path, metavar="DATASET.mat")
     parser.add_argument("--generators", nargs="+", choices=GENERATORS, default=list(GENERATORS))
     parser.add_argument(
@@ -350,16 +344,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write pictures here")
     parser.add_argument("--keep-with-generators", action="store_true")
     parser.add_argument("--fresh-network", action="store_true", help="takes minutes a generator")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
     for name, least in (("images", 100), ("seed", 0)):
         if getattr(options, name) < least:
             raise UserError(
                 f"--{name} is {getattr(options, name)}, not a whole number from {least} up"
             )
-    return options
 
 
 def _compare(options: argparse.Namespace) -> None:
+    _check(options)
     data_set = data_parser.open_data_set(options.dataset, file_split=True)
     import cnn_model  # noqa: F401  (its processor settings come before Keras)
 
@@ -396,13 +393,15 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _print(rows: dict[str, Row], reference: dict[str, float], classes: Sequence[str]) -> None:
-    print(*overall_table(rows), sep="\n")
-    print(
+    for line in overall_table(rows):
+        say(line)
+    say(
         f"\nReference: {reference['images']:,} real test images, of which the judge recognises "
         f"{reference['recognition']:.2%}, and {reference['recognition_all']:.2%} among all "
         "classes.\n\nRecognised / coverage / KID × 1000 of each character:\n"
     )
-    print(*class_table(rows, classes), sep="\n")
+    for line in class_table(rows, classes):
+        say(line)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -412,20 +411,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command's; None for those of the process.
 
     Returns:
-        The exit code: 0, or 2 after an error, which is one sentence on stderr.
+        The exit code: 0, or that of `command_line.run` after an error or Ctrl-C.
     """
-    try:
-        _compare(_options(arguments))
-    except UserError as error:
-        print(f"drawing_quality.py: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(
-            f"drawing_quality.py: {shown(Path(str(error.filename)))}: {error.strerror}",
-            file=sys.stderr,
-        )
-        return 2
-    return 0
+    return run(_parser(), arguments, _compare)
 
 
 if __name__ == "__main__":

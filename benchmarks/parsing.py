@@ -22,10 +22,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,9 @@ sys.path.insert(0, str(ROOT))
 
 import data_parser  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
+from command_line import Parser, run, say  # noqa: E402
 from data_formats import matlab_classic  # noqa: E402
-from data_formats.problems import one_line, shown  # noqa: E402
+from data_formats.problems import shown  # noqa: E402
 from errors import DataError, UserError  # noqa: E402
 
 Rows = npt.NDArray[np.uint8]
@@ -198,15 +199,8 @@ def _best(work: Callable[[], object], repeat: int) -> float:
     return min(times)
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one sentence like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(one_line(message))
-
-
-def _options() -> argparse.Namespace:
-    parser = _Parser(prog="parsing.py", description="Measure how fast a data set is read.")
+def _parser() -> Parser:
+    parser = Parser(prog="parsing.py", description="Measure how fast a data set is read.")
     parser.add_argument(
         "dataset", type=Path, metavar="DATASET.mat", help="a classic MATLAB file in NIST's layout"
     )
@@ -214,7 +208,10 @@ def _options() -> argparse.Namespace:
         "--repeat", type=int, default=5, metavar="N", help="repetitions (default: 5)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too")
-    options = parser.parse_args()
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
     if options.repeat < 1:
         raise UserError(f"--repeat is {options.repeat}, not a whole number from 1 up")
     try:
@@ -225,32 +222,33 @@ def _options() -> argparse.Namespace:
         raise DataError(f"{shown(options.dataset)}: cannot be read: {reason}") from error
     if not matlab_classic.recognises(head):
         raise DataError(f"{shown(options.dataset)}: is no classic MATLAB file, which loadmat reads")
-    return options
 
 
-def main() -> int:
+def _measure(options: argparse.Namespace) -> None:
+    _check(options)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # before the work
+    # First, because a child's peak memory may start from that of the process that made it.
+    results = measure_whole_file(options.dataset, options.repeat)
+    results |= measure_in_memory(options.dataset, options.repeat)
+    for name, value in results.items():
+        say(f"{name:30} {value:10.3f}")
+    if options.json:
+        record(
+            options.json,
+            {"load_average": load, "dataset": options.dataset.name, "results": results},
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table.
 
+    Args:
+        arguments: the command's; None for those of the process.
+
     Returns:
-        The exit code: 0, or 2 after an error, which is one sentence on stderr.
+        The exit code: 0, or that of `command_line.run` after an error or Ctrl-C.
     """
-    try:
-        options = _options()
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # before the work
-        # First, because a child's peak memory may start from that of the process that made it.
-        results = measure_whole_file(options.dataset, options.repeat)
-        results |= measure_in_memory(options.dataset, options.repeat)
-        for name, value in results.items():
-            print(f"{name:30} {value:10.3f}")
-        if options.json:
-            record(
-                options.json,
-                {"load_average": load, "dataset": options.dataset.name, "results": results},
-            )
-    except UserError as error:
-        print(f"parsing.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run(_parser(), arguments, _measure)
 
 
 if __name__ == "__main__":

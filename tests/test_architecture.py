@@ -15,11 +15,10 @@ LEVELS = (
         "unused_path",
         "process_lock",
         "pictures",
-        "program_output",
     },
     {"settings", "data_formats", "evaluation"},
     {"training", "denoising", "downloads", "image_groups", "fonts", "data_set"},
-    {"cnn_model", "data_splits"},
+    {"cnn_model", "data_splits", "command_line"},
     {"data_parser"},
     {"gan", "model_collection", "keras_preload", "own_pictures"},
     {"storage", "crews", "collection_query", "collection_evaluation", "learning_curves"},
@@ -94,7 +93,7 @@ def test_imports_point_one_way(path: Path) -> None:
     module = module_of(path)
     used = {name for name, _ in imports(path) if name in LEVEL and name != module}
     if module in PROGRAMS:
-        assert used <= {"errors", "program_output", "data_parser", "data_formats", "fonts"}
+        assert used <= {"errors", "command_line", "data_parser", "data_formats", "fonts"}
         return
     if module in TRAINING_PROGRAMS:
         assert not used & {"menu", "terminal", "views", "trainer_predictor"}
@@ -140,8 +139,7 @@ def test_only_the_terminal_layer_prints(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     prints = any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
-    talkers = {"menu", "terminal", "views", "program_output", *PROGRAMS, *TRAINING_PROGRAMS}
-    assert not prints or module_of(path) in talkers
+    assert not prints or module_of(path) in {"menu", "terminal", "views", "command_line"}
 
 
 def test_no_top_level_name_shadows_a_dependency() -> None:

@@ -107,16 +107,37 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
     return training
 
 
+class Ended(Exception):
+    """The program ended early.
+
+    Attributes:
+        code: its exit code.
+        said: its sentence on stderr.
+    """
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(code, said)
+        self.code, self.said = code, said
+
+
+def carry_out(arguments: list[str]) -> None:
+    """Run the program in this process to its end."""
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
+        code = train_generators.main(arguments)
+    said = stderr.getvalue()
+    if code:
+        assert said.startswith("train_generators.py: ") and said.count("\n") == 1
+        raise Ended(code, said)
+
+
 @pytest.fixture
-def run(letters: Path, settings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(letters: Path, settings_file: Path, tmp_path: Path) -> Run:
     """Runs the program in this process on the letters."""
 
     def run_main(*arguments: object, settings: Path = settings_file) -> None:
         given = ["--kind", "keras", "--settings", settings, "--folder", tmp_path / "out"]
         given += ["--workers", "2", *arguments]
-        command = ["train_generators.py", str(letters), *map(str, given)]
-        monkeypatch.setattr(sys, "argv", command)
-        train_generators.main()
+        carry_out([str(letters), *map(str, given)])
 
     return run_main
 
@@ -161,29 +182,28 @@ def test_the_program_trains_in_workers_and_passes_over_what_it_has(
     ("arguments", "said"),
     [
         (["--characters", ""], "--characters names none"),
+        (["--workers", "0"], "--workers is 0, not a whole number from 1 up"),
+        (["--certainty", "1.5"], "--certainty is 1.5, not a number from 0 to 1"),
+        (["--certainty", "nan"], "--certainty is nan"),
         (["--seed", "99999999999999999999"], "is no seed; give a whole number from 0 to 429496729"),
         (["--seed", "-1"], "is no seed"),
     ],
 )
-def test_arguments_that_mean_nothing_get_the_usage(
-    run: Run,
-    fake: FakeTraining,
-    arguments: list[str],
-    said: str,
-    capsys: pytest.CaptureFixture[str],
+def test_arguments_that_mean_nothing_are_refused(
+    run: Run, fake: FakeTraining, arguments: list[str], said: str
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run(*arguments)
-    assert caught.value.code == 2 and said in capsys.readouterr().err and fake.images == []
+    assert caught.value.code == 2 and said in caught.value.said and fake.images == []
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_training(
     run: Run, fake: FakeTraining, tmp_path: Path
 ) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run("--characters", "A")
-    assert "could not be saved in" in str(caught.value.code) and fake.images == []
+    assert "could not be saved in" in caught.value.said and fake.images == []
     assert (tmp_path / "out").read_text() == "a file"
 
 
@@ -252,9 +272,9 @@ def test_a_process_that_is_killed_is_told_and_what_was_finished_is_kept(
 ) -> None:
     monkeypatch.setattr(train_generators, "ProcessPoolExecutor", Dying)
     monkeypatch.setattr(train_generators, "as_completed", list)
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run("--characters", "AB")
-    told = str(caught.value.code)
+    told = caught.value.said
     assert "was ended from outside" in told and str(tmp_path / "out") in told
     assert set(kept(tmp_path)) == {"A"}
     monkeypatch.setattr(train_generators, "ProcessPoolExecutor", AtOnce)
@@ -356,9 +376,9 @@ def test_a_reader_of_other_characters_is_refused(
 def test_what_a_user_can_mend_is_one_sentence_and_nothing_is_trained(
     run: Run, fake: FakeTraining, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run(*arguments)
-    assert said in str(caught.value.code)
+    assert said in caught.value.said
     assert fake.images == [] and not (tmp_path / "out").exists()
 
 
@@ -366,9 +386,9 @@ def test_a_data_set_that_cannot_be_read_is_one_sentence(
     run: Run, fake: FakeTraining, letters: Path
 ) -> None:
     letters.write_bytes(b"no data")
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run()
-    assert "letters.mat" in str(caught.value.code)
+    assert "letters.mat" in caught.value.said
 
 
 def test_a_damaged_folder_is_never_trained_over(
@@ -376,22 +396,30 @@ def test_a_damaged_folder_is_never_trained_over(
 ) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "collection.json").write_text("{")
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run()
-    assert "it is no JSON" in str(caught.value.code)
+    assert "it is no JSON" in caught.value.said
     assert fake.images == [] and (tmp_path / "out" / "collection.json").read_text() == "{"
 
 
-@pytest.mark.parametrize("arguments", [[], ["x.mat"], ["x.mat", "--kind", "basic"], ["--help"]])
-def test_wrong_arguments_get_the_usage(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["train_generators.py", *arguments])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "DATASET.mat"),
+        (["x.mat"], "--kind"),
+        (["x.mat", "--kind", "basic"], "invalid choice: 'basic'"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(arguments: list[str], said: str) -> None:
+    with pytest.raises(Ended) as caught:
+        carry_out(arguments)
+    assert caught.value.code == 2 and said in caught.value.said
+
+
+def test_the_command_line_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        train_generators.main()
-    shown = capsys.readouterr()
-    assert (shown.out + shown.err).startswith("usage: ")
-    assert caught.value.code == (0 if arguments == ["--help"] else 2)
+        train_generators.main(["--help"])
+    assert caught.value.code == 0 and capsys.readouterr().out.startswith("usage: ")
 
 
 # ------------------------------------------------------------------------- several programs
@@ -476,16 +504,14 @@ def mixed(make_data_set: Callable[..., DataSet], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run_all(mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run_all(mixed: Path, tmp_path: Path) -> Run:
     """Runs the program in this process for one generator of all characters."""
     settings_file = tmp_path / "all.txt"
     settings_file.write_text(repr({KIND: settings_to_json(OF_ALL)}))
 
     def run_main(*arguments: object, folder: Path = tmp_path / "out") -> None:
         given = ["--kind", KIND, "--settings", settings_file, "--folder", folder, *arguments]
-        command = ["train_generators.py", str(mixed), *map(str, given)]
-        monkeypatch.setattr(sys, "argv", command)
-        train_generators.main()
+        carry_out([str(mixed), *map(str, given)])
 
     return run_main
 
@@ -602,9 +628,10 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_a_killed_training_of_all_goes_on_from_its_checkpoint(
     run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(Ended) as stopped:
         run_all("--keep-digits")
-    assert "the same command goes on from there" in str(stopped.value.code)
+    assert stopped.value.code == 130
+    assert "the same command goes on from there" in stopped.value.said
     assert len(checkpoints(tmp_path)) == 1 and of_all(tmp_path) == {}
     went_on: list[int] = []
 
@@ -625,7 +652,7 @@ def test_a_checkpoint_of_another_lesson_is_not_gone_on_from(
     run_all: Run, mixed: Path, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:
     """A and B are asked for after 1 and A were broken off: as many, but others."""
-    with pytest.raises(SystemExit):
+    with pytest.raises(Ended):
         run_all("--keep-digits", "--characters", "1A")
     killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
     run_all("--characters", "AB")
@@ -638,15 +665,15 @@ def test_a_checkpoint_of_another_lesson_is_not_gone_on_from(
 def test_a_checkpoint_of_other_settings_is_no_crash(
     run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SystemExit):
+    with pytest.raises(Ended):
         run_all()
     killed.setattr(gan.training, "save_checkpoint", save_checkpoint)
     other = replace(OF_ALL, generator_widths=(3, 3, 3))
     (tmp_path / "other.txt").write_text(repr({KIND: settings_to_json(other)}))
     try:
         run_all("--settings", tmp_path / "other.txt")
-    except SystemExit as stopped:
-        assert isinstance(stopped.code, str)
+    except Ended as stopped:
+        assert stopped.code == 2
     else:
         assert of_all(tmp_path)["AB"].settings == other
 
@@ -667,9 +694,9 @@ def test_a_character_without_an_image_to_learn_from_is_named(
     data_parser.write_mat(
         mixed, data.images[own], data.labels[own], data.images[~own], data.labels[~own], "AB"
     )
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run_all()
-    assert "mixed.mat has no image of 'B' to learn from" in str(caught.value.code)
+    assert "mixed.mat has no image of 'B' to learn from" in caught.value.said
     assert fake_of_all.lessons == []
 
 
@@ -680,7 +707,7 @@ def test_weights_that_grew_without_bound_are_one_sentence(
         raise gan.training.GanDiverged("the weights grew")
 
     monkeypatch.setattr(gan.training, "train_conditional_generator", diverging)
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(Ended) as caught:
         run_all()
-    assert str(caught.value.code) == "2 characters: the weights grew"
+    assert caught.value.said == "train_generators.py: 2 characters: the weights grew\n"
     assert not (tmp_path / "out").exists()
