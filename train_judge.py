@@ -1,6 +1,6 @@
 """Train a judge: the classifier that drawn characters are measured with.
 
-    python train_judge.py DATASET.mat TARGET.npz [--epochs 14] [--seed 7]
+    python train_judge.py DATASET.mat TARGET.npz [--epochs 14] [--seed 7] [--force]
 
 Learns from the file's train rows alone. Every epoch draws the same number of images of each class
 anew; each is turned, sheared, scaled and shifted a little. The learning rate follows one cosine.
@@ -20,7 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from command_line import Parser, a_seed, run, say
+import data_parser
+from command_line import Parser, a_seed, check_new_file, ctrl_c_leaves, run, say
+from data_formats.problems import shown
+from data_formats.replacing import replacing
+from data_parser import LabelledImages
 from errors import UserError
 
 IMAGES_A_CLASS = 2400
@@ -141,12 +145,18 @@ def train(
         jit_compile=False,
         steps_per_execution=20,
     )
+
+    def told(epoch: int, figures: dict[str, float]) -> None:
+        loss, accuracy = figures["loss"], figures["accuracy"]
+        say(f"epoch {epoch + 1} of {epochs}: loss {loss:.4f}, accuracy {accuracy:.2%}")
+
     classifier.fit(
         batches(images, labels, epochs, np.random.default_rng(seed)),
         epochs=epochs,
         steps_per_epoch=steps,
         shuffle=False,
-        verbose=2,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=told)],
     )
     return network
 
@@ -182,27 +192,44 @@ def _parser() -> Parser:
     parser.add_argument("target", type=Path, metavar="TARGET.npz", help="file to write")
     parser.add_argument("--epochs", type=int, default=14, metavar="N", help="default: 14")
     parser.add_argument("--seed", type=a_seed, default=7, metavar="N", help="default: 7")
+    parser.add_argument("--force", action="store_true", help="replace TARGET if it exists")
     return parser
 
 
 def _make(options: argparse.Namespace) -> None:
     if options.epochs < 1:
         raise UserError(f"--epochs is {options.epochs}, not a whole number from 1 up")
+    with ctrl_c_leaves("nothing was written"):
+        check_new_file(options.target, ".npz", force=options.force, source=options.dataset)
+        data = _read(options.dataset)
+        learnt = ~data.in_test
+        network = train(data.images[learnt], data.labels[learnt], options.epochs, options.seed)
+        content = weights_file(network)
+        with replacing(options.target) as file:
+            file.write(content)
+    with ctrl_c_leaves(f"{shown(options.target)} is written"):
+        _report(options.target, content, data)
+
+
+def _read(path: Path) -> LabelledImages:
     import cnn_model  # noqa: F401  (its processor settings come before Keras)
-    import data_parser
     from evaluation import judge
 
-    data = data_parser.read_labelled_images(options.dataset, keep_digits=True)
+    data = data_parser.read_labelled_images(path, keep_digits=True)
     if data.classes != judge.CLASSES:
-        raise UserError(f"{options.dataset} has other classes than {' '.join(judge.CLASSES)}")
-    learnt, test = ~data.in_test, data.in_test
-    network = train(data.images[learnt], data.labels[learnt], options.epochs, options.seed)
-    content = weights_file(network)
-    options.target.write_bytes(content)
+        raise UserError(f"{shown(path)} has other classes than {' '.join(judge.CLASSES)}")
+    return data
+
+
+def _report(target: Path, content: bytes, data: LabelledImages) -> None:
+    """Say what was written, and how well it reads the test rows."""
+    from evaluation import judge
+
     digest = hashlib.sha256(content).hexdigest()
-    reader = judge.load_judge(options.target, digest)
+    say(f"{shown(target)}: {len(content):,} bytes, SHA-256 {digest}")
+    reader = judge.load_judge(target, digest)
+    test = data.in_test
     right = reader.look_at(data.images[test]).probabilities.argmax(axis=1) == data.labels[test]
-    say(f"{options.target}: {len(content):,} bytes, SHA-256 {digest}")
     say(f"test accuracy {right.mean():.2%} of {len(right):,} images")
 
 

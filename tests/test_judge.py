@@ -1,5 +1,7 @@
 """Tests of the frozen judge: what it gives, and that it is always the same one."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +120,101 @@ def test_a_judge_of_other_characters_is_not_trained(
     said = capsys.readouterr().err
     assert said.startswith("train_judge.py: ") and told in said and said.count("\n") == 1
     assert not Path("judge.npz").exists()
+
+
+@pytest.fixture
+def everything(make_data_set: Callable[..., DataSet], tmp_path: Path) -> Path:
+    """All classes of the judge with four train rows and one test row each."""
+    data = make_data_set("".join(CLASSES), 5)
+    test = np.arange(len(data.labels)) % 5 == 0
+    path = tmp_path / "everything.mat"
+    training, tested = ((data.images[rows], data.labels[rows]) for rows in (~test, test))
+    data_parser.write_mat(path, *training, *tested, data.classes)
+    return path
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Trainings end at once; how many epochs each was to have."""
+    begun: list[int] = []
+
+    def train(images: Images, labels: npt.NDArray[np.integer], epochs: int, seed: int) -> object:
+        begun.append(epochs)
+        return judge.build_network()
+
+    monkeypatch.setattr(train_judge, "train", train)
+    return begun
+
+
+def test_a_trained_judge_can_be_loaded_by_the_digest_that_is_said(
+    everything: Path, at_once: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "judge.npz"
+    assert train_judge.main([str(everything), str(target), "--epochs", "3"]) == 0
+    written, read = capsys.readouterr().out.splitlines()
+    assert at_once == [3]
+    assert load_judge(target, written.rpartition(" ")[2]).look_at(images(2)).features.shape[0] == 2
+    assert read.startswith("test accuracy ") and read.endswith(" of 47 images")
+
+
+def test_a_training_goes_on_where_its_output_cannot_be_written(
+    everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_judge, "IMAGES_A_CLASS", 6)
+    target = tmp_path / "judge.npz"
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert train_judge.main([str(everything), str(target), "--epochs", "1"]) == 0
+    assert target.stat().st_size > 500_000
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("no/judge.npz", "there is no folder no; make it first"),
+        ("judge.mat", "judge.mat: does not end in .npz"),
+        ("old.npz", "old.npz: exists already; name a new file, or replace it by --force"),
+        (".", "is a folder"),
+        ("everything.mat", "is the source itself"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_told_before_the_training(
+    everything: Path,
+    at_once: list[int],
+    target: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(everything.parent)
+    Path("old.npz").write_bytes(b"old")
+    assert train_judge.main(["everything.mat", target]) == 2
+    assert said in capsys.readouterr().err
+    assert at_once == [] and Path("old.npz").read_bytes() == b"old"
+
+
+def test_an_old_judge_is_replaced_by_force(
+    everything: Path, at_once: list[int], tmp_path: Path
+) -> None:
+    target = tmp_path / "judge.npz"
+    target.write_bytes(b"old")
+    assert train_judge.main([str(everything), str(target), "--force"]) == 0
+    assert target.stat().st_size > 500_000
+    assert sorted(tmp_path.iterdir()) == [everything, target]
+
+
+def test_a_training_that_is_stopped_leaves_the_old_judge(
+    everything: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_judge, "train", stopped)
+    target = tmp_path / "judge.npz"
+    target.write_bytes(b"old")
+    assert train_judge.main([str(everything), str(target), "--force"]) == 130
+    assert capsys.readouterr().err == "train_judge.py: stopped; nothing was written\n"
+    assert target.read_bytes() == b"old"
