@@ -23,7 +23,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -35,6 +35,8 @@ import numpy.typing as npt
 
 import data_parser
 from command_line import Parser, a_seed, ctrl_c_leaves, run, say
+from counting import counted
+from data_formats.problems import one_line
 from data_parser import LabelledImages
 from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
@@ -288,8 +290,9 @@ def _train_resumably(lesson: Lesson, folder: Path) -> None:
         raise UserError(f"{checkpoint} cannot be written: {error.strerror or error}") from error
 
 
-def _train_side_by_side(lessons: Iterable[Lesson], folder: Path, count: int) -> None:
-    """Train many generators, each on one core of its own."""
+def _train_side_by_side(lessons: Sequence[Lesson], folder: Path, count: int) -> None:
+    """Train many generators, each on one core of its own; what fails stops no other."""
+    failed = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, context, use_one_core) as workers:
         trainings = {workers.submit(teach, lesson): lesson for lesson in lessons}
@@ -298,11 +301,12 @@ def _train_side_by_side(lessons: Iterable[Lesson], folder: Path, count: int) -> 
                 generator = finished.result()
             except UserError as error:
                 say(str(error))
+                failed.append(trainings[finished])
                 continue
             except BrokenProcessPool as error:
                 raise UserError(
-                    "A process that trained was ended from outside, perhaps for want of memory. "
-                    f"What was finished is in {folder}: the same command goes on from there, with "
+                    "a process that trained was ended from outside, perhaps for want of memory; "
+                    f"what was finished is in {folder}: the same command goes on from there, with "
                     "fewer --workers in less memory"
                 ) from error
             try:
@@ -310,6 +314,16 @@ def _train_side_by_side(lessons: Iterable[Lesson], folder: Path, count: int) -> 
             except UserError:  # what else is trained could not be kept either
                 workers.shutdown(wait=False, cancel_futures=True)
                 raise
+    if failed:
+        raise UserError(_not_trained([one for one in lessons if one in failed], len(lessons)))
+
+
+def _not_trained(failed: Sequence[Lesson], count: int) -> str:
+    characters = one_line(", ".join(named(lesson.characters) for lesson in failed))
+    return (
+        f"not trained: {characters} ({len(failed)} of {counted(count, 'generator')}); "
+        "give these as --characters, with another --seed or other --settings"
+    )
 
 
 def _drawing_otherwise(lesson: Lesson) -> Callable[[Generators], Generators]:

@@ -76,7 +76,10 @@ class AtOnce:
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         future: Future[Any] = Future()
-        future.set_result(call(*arguments))
+        try:
+            future.set_result(call(*arguments))
+        except UserError as error:
+            future.set_exception(error)
         return future
 
 
@@ -280,6 +283,57 @@ def test_a_process_that_is_killed_is_told_and_what_was_finished_is_kept(
     monkeypatch.setattr(train_generators, "ProcessPoolExecutor", AtOnce)
     run("--characters", "AB")
     assert set(kept(tmp_path)) == {"A", "B"} and len(fake.images) == 2
+
+
+def failing_first(
+    training: FakeTraining, count: int
+) -> Callable[[str, Images, GanSettings, int], TrainedGan]:
+    """Trains as `training`, but for the first trainings, whose weights grow without bound."""
+    begun: list[int] = []
+
+    def train(kind: str, images: Images, settings: GanSettings, seed: int) -> TrainedGan:
+        begun.append(seed)
+        if len(begun) <= count:
+            raise gan.training.GanDiverged("the weights grew")
+        return training(kind, images, settings, seed)
+
+    return train
+
+
+def test_characters_that_could_not_be_trained_are_named_when_all_others_are(
+    run: Run,
+    fake: FakeTraining,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(gan.training, "train_generator", failing_first(fake, 2))
+    with pytest.raises(Ended) as caught:
+        run()
+    assert caught.value.code == 2
+    assert "not trained: 'A', 'B' (2 of 3 generators)" in caught.value.said
+    out = capsys.readouterr().out
+    assert "'A': the weights grew" in out and "'C' 3 s" in out
+    assert set(kept(tmp_path)) == {"C"}
+    run()
+    assert set(kept(tmp_path)) == {"A", "B", "C"}, "the same command tries them again"
+
+
+def test_a_long_list_of_what_could_not_be_trained_is_cut_short(
+    run: Run,
+    fake: FakeTraining,
+    letters: Path,
+    make_data_set: Callable[..., DataSet],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = make_data_set("ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt", 5)
+    nobody = np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int32)
+    data_parser.write_mat(letters, data.images, data.labels, *nobody, data.classes)
+    monkeypatch.setattr(gan.training, "train_generator", failing_first(fake, 37))
+    with pytest.raises(Ended) as caught:
+        run()
+    assert "'A', 'B', " in caught.value.said and "... (37 of 37 generators)" in caught.value.said
+    assert "'t'" not in caught.value.said
 
 
 def test_all_letters_are_trained_where_none_is_named(
