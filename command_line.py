@@ -148,6 +148,25 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
+def whole_number_from(least: int) -> Callable[[str], int]:
+    """What makes a whole number of its text on the command line, as the type of an argument.
+
+    Args:
+        least: the number may be this or any larger one.
+
+    Returns:
+        A function that raises argparse.ArgumentTypeError where the text is no such number.
+    """
+
+    def number(text: str) -> int:
+        with contextlib.suppress(ValueError):  # also of thousands of digits
+            if (value := int(text)) >= least:
+                return value
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {least} up")
+
+    return number
+
+
 def a_seed(text: str) -> int:
     """A seed, from its text on the command line.
 

@@ -27,7 +27,15 @@ import numpy as np
 import numpy.typing as npt
 
 import data_parser
-from command_line import Parser, a_seed, check_new_file, ctrl_c_leaves, run, say
+from command_line import (
+    Parser,
+    a_seed,
+    check_new_file,
+    ctrl_c_leaves,
+    run,
+    say,
+    whole_number_from,
+)
 from data_formats.problems import shown
 from errors import DataError, UserError
 from fonts.arrays import Pixels
@@ -110,8 +118,8 @@ def make_dataset(
     """
     if per_class < 2 or seed < 0:
         raise UserError(
-            "There must be 2 or more images a class and a seed of 0 or more, "
-            f"not {per_class} and {seed}."
+            f"there are to be {per_class} images a class by seed {seed}; give 2 or more images, "
+            "and a seed from 0 up"
         )
     files = find_font_files(folder)
     _require_libraries(files)
@@ -142,9 +150,9 @@ def _require_libraries(files: Iterable[Path]) -> None:
         return all(importlib.util.find_spec(name) is None for name in names)
 
     if missing("PIL") or missing("fontTools"):
-        raise UserError(f"Drawing from fonts needs Pillow and fontTools; {INSTALL}")
+        raise UserError(f"drawing from fonts needs Pillow and fontTools; {INSTALL}")
     if any(p.suffix.lower() == ".woff2" for p in files) and missing("brotli", "brotlicffi"):
-        raise UserError(f"Reading .woff2 fonts needs Brotli; {INSTALL}")
+        raise UserError(f"reading .woff2 fonts needs Brotli; {INSTALL}")
 
 
 def _read_typefaces(files: Iterable[Path], report: Callable[[str], None]) -> list[Typeface]:
@@ -175,7 +183,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--per-class",
         metavar="N",
-        type=int,
+        type=whole_number_from(2),
         default=PER_CLASS,
         help=f"images of each class, training and test together (default {PER_CLASS})",
     )

@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from command_line import Parser, a_seed, check_new_file, ctrl_c_leaves, run, say
+from command_line import (
+    Parser,
+    a_seed,
+    check_new_file,
+    ctrl_c_leaves,
+    run,
+    say,
+    whole_number_from,
+)
 from data_formats.problems import shown
 from data_parser import LabelledImages, read_labelled_images, write_mat
 from errors import DataError
@@ -183,12 +191,15 @@ def _parser() -> Parser:
     number = parser.add_mutually_exclusive_group()
     number.add_argument(
         "--per-class",
-        type=int,
+        type=whole_number_from(1),
         metavar="N",
         help="images a class (as many as the rarest class has, if neither number is given)",
     )
     number.add_argument(
-        "--total", type=int, metavar="N", help="images over all classes, as even as possible"
+        "--total",
+        type=whole_number_from(1),
+        metavar="N",
+        help="images over all classes, as even as possible",
     )
     add(
         "--keep-test",

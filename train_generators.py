@@ -34,9 +34,9 @@ import numpy as np
 import numpy.typing as npt
 
 import data_parser
-from command_line import Parser, a_seed, ctrl_c_leaves, run, say
+from command_line import Parser, a_seed, ctrl_c_leaves, run, say, whole_number_from
 from counting import counted
-from data_formats.problems import one_line
+from data_formats.problems import one_line, shown
 from data_parser import LabelledImages
 from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
@@ -194,7 +194,7 @@ def readable(reader: Path, data: LabelledImages, certainty: float) -> npt.NDArra
     collection = load_collection(reader)
     best = collection.best()
     if best is None or collection.classes != data.classes:
-        raise UserError(f"{reader} has no network that reads {' '.join(data.classes)}")
+        raise UserError(f"{shown(reader)} has no network that reads {' '.join(data.classes)}")
     network = network_of(best, len(collection.classes))
     probabilities = predict(network, data.images)
     own = probabilities[np.arange(len(data.labels)), data.labels]
@@ -236,15 +236,15 @@ def _parser() -> Parser:
         "--settings", type=Path, default=ROOT / "gan_hyperparameters.txt", metavar="FILE"
     )
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument(
+        "--workers", type=whole_number_from(1), default=os.cpu_count() or 1, metavar="N"
+    )
     parser.add_argument("--keep-digits", action="store_true", help="digits as well")
     parser.add_argument("--seed", type=a_seed, default=42, metavar="N", help="default: 42")
     return parser
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.workers < 1:
-        raise UserError(f"--workers is {options.workers}, not a whole number from 1 up")
     if not 0 <= options.certainty <= 1:
         raise UserError(f"--certainty is {options.certainty}, not a number from 0 to 1")
     if options.characters == "":
@@ -254,7 +254,9 @@ def _check(options: argparse.Namespace) -> None:
 def _collect(options: argparse.Namespace) -> None:
     _check(options)
     folder = (options.folder or ROOT / "gan_collection" / options.kind).resolve()
-    with ctrl_c_leaves(f"what was finished is in {folder}: the same command goes on from there"):
+    with ctrl_c_leaves(
+        f"what was finished is in {shown(folder)}: the same command goes on from there"
+    ):
         lessons = _missing_lessons(options, folder)
         if options.kind in CHARACTER_KINDS:
             _train_side_by_side(lessons, folder, options.workers)
@@ -287,7 +289,9 @@ def _train_resumably(lesson: Lesson, folder: Path) -> None:
         _keep(folder, lesson.kind, teach(lesson, checkpoint))
         checkpoint.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"{checkpoint} cannot be written: {error.strerror or error}") from error
+        raise UserError(
+            f"{shown(checkpoint)} cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def _train_side_by_side(lessons: Sequence[Lesson], folder: Path, count: int) -> None:
@@ -306,8 +310,8 @@ def _train_side_by_side(lessons: Sequence[Lesson], folder: Path, count: int) -> 
             except BrokenProcessPool as error:
                 raise UserError(
                     "a process that trained was ended from outside, perhaps for want of memory; "
-                    f"what was finished is in {folder}: the same command goes on from there, with "
-                    "fewer --workers in less memory"
+                    f"what was finished is in {shown(folder)}: the same command goes on from there "
+                    "with fewer --workers in less memory"
                 ) from error
             try:
                 _keep(folder, trainings[finished].kind, generator)
@@ -346,7 +350,7 @@ def _say_who_is_waited_for(folder: Path) -> Callable[[float], None]:
         nonlocal said
         if not said and waited > PATIENCE:
             said = True
-            say(f"waiting for another program, which is writing to {folder}")
+            say(f"waiting for another program, which is writing to {shown(folder)}")
 
     return while_waiting
 
@@ -359,7 +363,7 @@ def _keep(folder: Path, kind: str, generator: CharacterGenerator) -> None:
 def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:
     settings = read_gan_settings(options.settings).get(options.kind)
     if settings is None:
-        raise UserError(f"{options.settings} has no settings for {options.kind!r}")
+        raise UserError(f"{shown(options.settings)} has no settings for {options.kind!r}")
     data = data_parser.read_labelled_images(options.dataset, keep_digits=options.keep_digits)
     chosen, selection = ~data.in_test, "all train rows"
     if options.reader:
@@ -372,7 +376,9 @@ def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:
         rows = np.flatnonzero(chosen & np.isin(data.labels, classes))
         for character, label in zip(characters, classes, strict=True):
             if not (data.labels[rows] == label).any():
-                raise UserError(f"{options.dataset} has no image of {character!r} to learn from")
+                raise UserError(
+                    f"{shown(options.dataset)} has no image of {character!r} to learn from"
+                )
         yield Lesson(
             options.kind,
             characters,
@@ -390,7 +396,7 @@ def _taught_together(
     """Characters of each generator, in the order of the file's classes."""
     for character in options.characters or "":
         if character not in data.classes:
-            raise UserError(f"{options.dataset} has no character {character!r}")
+            raise UserError(f"{shown(options.dataset)} has no character {character!r}")
     asked = tuple(one for one in data.classes if one in (options.characters or data.classes))
     if options.kind not in CHARACTER_KINDS:
         yield asked

@@ -21,7 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 import data_parser
-from command_line import Parser, a_seed, check_new_file, ctrl_c_leaves, run, say
+from command_line import (
+    Parser,
+    a_seed,
+    check_new_file,
+    ctrl_c_leaves,
+    run,
+    say,
+    whole_number_from,
+)
 from data_formats.problems import shown
 from data_formats.replacing import replacing
 from data_parser import LabelledImages
@@ -190,15 +198,15 @@ def _parser() -> Parser:
     parser = Parser(prog="train_judge.py", description="Train a judge of drawn characters.")
     parser.add_argument("dataset", type=Path, metavar="DATASET.mat", help="file to learn from")
     parser.add_argument("target", type=Path, metavar="TARGET.npz", help="file to write")
-    parser.add_argument("--epochs", type=int, default=14, metavar="N", help="default: 14")
+    parser.add_argument(
+        "--epochs", type=whole_number_from(1), default=14, metavar="N", help="default: 14"
+    )
     parser.add_argument("--seed", type=a_seed, default=7, metavar="N", help="default: 7")
     parser.add_argument("--force", action="store_true", help="replace TARGET if it exists")
     return parser
 
 
 def _make(options: argparse.Namespace) -> None:
-    if options.epochs < 1:
-        raise UserError(f"--epochs is {options.epochs}, not a whole number from 1 up")
     with ctrl_c_leaves("nothing was written"):
         check_new_file(options.target, ".npz", force=options.force, source=options.dataset)
         data = _read(options.dataset)

@@ -46,10 +46,10 @@ sys.path.insert(0, str(ROOT))
 
 import data_parser  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
-from command_line import Parser, run, say  # noqa: E402
+from command_line import Parser, a_seed, run, say, whole_number_from  # noqa: E402
 from data_formats.problems import one_line  # noqa: E402
 from data_parser import DataSet  # noqa: E402
-from errors import DataError, UserError  # noqa: E402
+from errors import DataError  # noqa: E402
 from evaluation import drawing_quality, judge, plots  # noqa: E402
 from evaluation.drawing_quality import Measured, Quality  # noqa: E402
 from gan.settings import CHARACTER_KINDS, KINDS  # noqa: E402
@@ -337,9 +337,13 @@ def _parser() -> Parser:
         help="where trained generators are (default: gan_collection of the program)",
     )
     parser.add_argument(
-        "--images", type=int, default=10_000, metavar="N", help="at least so many (default: 10000)"
+        "--images",
+        type=whole_number_from(100),
+        default=10_000,
+        metavar="N",
+        help="at least so many (default: 10000)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=a_seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write pictures here")
     parser.add_argument("--keep-with-generators", action="store_true")
@@ -347,16 +351,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _check(options: argparse.Namespace) -> None:
-    for name, least in (("images", 100), ("seed", 0)):
-        if getattr(options, name) < least:
-            raise UserError(
-                f"--{name} is {getattr(options, name)}, not a whole number from {least} up"
-            )
-
-
 def _compare(options: argparse.Namespace) -> None:
-    _check(options)
     data_set = data_parser.open_data_set(options.dataset, file_split=True)
     import cnn_model  # noqa: F401  (its processor settings come before Keras)
 

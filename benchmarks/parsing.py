@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 
 import data_parser  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
-from command_line import Parser, run, say  # noqa: E402
+from command_line import Parser, run, say, whole_number_from  # noqa: E402
 from data_formats import matlab_classic  # noqa: E402
 from data_formats.problems import shown  # noqa: E402
 from errors import DataError, UserError  # noqa: E402
@@ -205,27 +205,29 @@ def _parser() -> Parser:
         "dataset", type=Path, metavar="DATASET.mat", help="a classic MATLAB file in NIST's layout"
     )
     parser.add_argument(
-        "--repeat", type=int, default=5, metavar="N", help="repetitions (default: 5)"
+        "--repeat",
+        type=whole_number_from(1),
+        default=5,
+        metavar="N",
+        help="repetitions (default: 5)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too")
     return parser
 
 
-def _check(options: argparse.Namespace) -> None:
-    if options.repeat < 1:
-        raise UserError(f"--repeat is {options.repeat}, not a whole number from 1 up")
+def _check_is_classic(path: Path) -> None:
     try:
-        with options.dataset.open("rb") as file:
+        with path.open("rb") as file:
             head = file.read(128)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{shown(options.dataset)}: cannot be read: {reason}") from error
+        raise DataError(f"{shown(path)}: cannot be read: {reason}") from error
     if not matlab_classic.recognises(head):
-        raise DataError(f"{shown(options.dataset)}: is no classic MATLAB file, which loadmat reads")
+        raise DataError(f"{shown(path)}: is no classic MATLAB file, which loadmat reads")
 
 
 def _measure(options: argparse.Namespace) -> None:
-    _check(options)
+    _check_is_classic(options.dataset)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # before the work
     # First, because a child's peak memory may start from that of the process that made it.
     results = measure_whole_file(options.dataset, options.repeat)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import Parser, check_new_file, ctrl_c_leaves, run, say
+from command_line import Parser, check_new_file, ctrl_c_leaves, run, say, whole_number_from
 from errors import DataError, UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +76,18 @@ def test_wrong_arguments_are_one_sentence_and_nothing_is_done(
     assert ended(raising(AssertionError("work was done")), *arguments) == 2
     err = capsys.readouterr().err
     assert err.startswith("program.py: ") and said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("text", "number"), [("2", 2), ("007", 7), (str(2**70), 2**70)])
+def test_a_whole_number_may_be_the_least_or_any_larger_one(text: str, number: int) -> None:
+    assert whole_number_from(2)(text) == number
+
+
+@pytest.mark.parametrize("text", ["1", "-5", "2.5", "", "two", "9" * 5000])
+def test_what_is_no_whole_number_or_too_small_is_quoted(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        whole_number_from(2)(text)
+    assert str(caught.value) == f"{text[:40]!r} is no whole number from 2 up"
 
 
 def test_a_defect_is_not_hidden() -> None:

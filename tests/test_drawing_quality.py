@@ -525,8 +525,8 @@ def test_a_fresh_network_reads_real_images_as_well_as_its_own_images_teach(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--images", "7"], "--images is 7, not a whole number from 100 up"),
-        (["--seed", "-1"], "--seed is -1"),
+        (["--images", "7"], "--images: '7' is no whole number from 100 up"),
+        (["--seed", "-1"], "'-1' is no seed"),
         (["--generators", "magic"], "invalid choice"),
     ],
 )

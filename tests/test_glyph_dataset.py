@@ -362,6 +362,8 @@ def test_command_says_what_is_wrong(
     (empty / "readme.txt").write_text("no font")
     assert "nowhere" in _refused([str(tmp_path / "nowhere"), target], capsys)
     assert "no font files" in _refused([str(empty), target], capsys)
+    few = _refused([str(fonts), target, "--per-class", "1"], capsys)
+    assert "--per-class: '1' is no whole number from 2 up" in few
     assert ".mat" in _refused([str(fonts), str(tmp_path / "made.txt")], capsys)
     assert "folder" in _refused([str(fonts), str(tmp_path / "no" / "made.mat")], capsys)
     (empty / "broken.ttf").write_bytes(b"no font")

@@ -101,7 +101,7 @@ def test_the_judge_reads_the_test_rows_of_emnist(real_data: Path, loaded: Judge)
         (["letters.mat", "judge.npz"], "letters.mat has other classes than 0 1 2"),
         (
             ["letters.mat", "judge.npz", "--epochs", "0"],
-            "--epochs is 0, not a whole number from 1 up",
+            "--epochs: '0' is no whole number from 1 up",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import data_parser
 import shrink_emnist
+from errors import DataError
 
 TRAINING, TEST = (40, 60, 8), (10, 15, 2)
 
@@ -154,7 +155,7 @@ def test_the_source_is_never_overwritten(source: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--per-class", "0"], "--per-class is 0"),
+        (["--per-class", "0"], "--per-class: '0' is no whole number from 1 up"),
         (["--per-class", "x"], "'x'"),
         (["--per-class", "9" * 5000], "--per-class"),
         (["--total", "2"], "--total is 2"),
@@ -169,6 +170,14 @@ def test_a_bad_option_is_refused(
 ) -> None:
     assert said in refusal(capsys, source, source.with_name("small.mat"), *options)
     assert not source.with_name("small.mat").exists()
+
+
+def test_no_rows_are_chosen_by_numbers_that_mean_nothing(source: Path) -> None:
+    images = data_parser.read_labelled_images(source)
+    with pytest.raises(DataError, match="--per-class is 0"):
+        shrink_emnist.choose_rows(images, per_class=0)
+    with pytest.raises(DataError, match="the seed is -1"):
+        shrink_emnist.choose_rows(images, seed=-1)
 
 
 def test_a_missing_source_or_folder_is_refused(

@@ -185,7 +185,7 @@ def test_the_program_trains_in_workers_and_passes_over_what_it_has(
     ("arguments", "said"),
     [
         (["--characters", ""], "--characters names none"),
-        (["--workers", "0"], "--workers is 0, not a whole number from 1 up"),
+        (["--workers", "0"], "--workers: '0' is no whole number from 1 up"),
         (["--certainty", "1.5"], "--certainty is 1.5, not a number from 0 to 1"),
         (["--certainty", "nan"], "--certainty is nan"),
         (["--seed", "99999999999999999999"], "is no seed; give a whole number from 0 to 429496729"),
