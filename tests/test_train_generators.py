@@ -658,7 +658,8 @@ def test_one_generator_of_all_is_really_trained(
     settings_file = tmp_path / "reading.txt"
     settings_file.write_text(repr({KIND: settings_to_json(READING)}))
     run_all("--keep-digits", "--seed", "5", "--settings", settings_file)
-    assert capsys.readouterr().out.startswith("3 characters ")
+    # Progress is said before it where the machine is slow.
+    assert capsys.readouterr().out.splitlines()[-1].startswith("3 characters ")
     (generator,) = of_all(tmp_path).values()
     assert (generator.characters, generator.settings) == (("1", "A", "B"), READING)
     assert (generator.steps, generator.seed, generator.data.images) == (6, 5, 48)
