@@ -20,11 +20,13 @@ import numpy.typing as npt
 from counting import counted
 from data_formats.image_folder import MOST_OTHERS, MOST_OTHERS_A_PICTURE
 from data_formats.picture import (
+    FIRST_OF_SEVERAL,
     LONGEST_START,
     SUFFIXES,
+    FirstPicture,
     Unreadable,
     eight_bits,
-    read_grey,
+    read_first,
     starts_as_picture,
 )
 from data_formats.problems import one_line, shown
@@ -66,6 +68,7 @@ class PictureReading:
         problem: why it could not be read; empty where it could.
         characters: how many seem to stand beside each other in it, of which a network reads but
             one; 1 where it could not be read.
+        of_several: whether it is the first of several pages or frames in the file.
     """
 
     path: Path
@@ -75,6 +78,7 @@ class PictureReading:
     likeliest: tuple[Likely, ...]
     problem: str
     characters: int = 1
+    of_several: bool = False
 
 
 def read_picture(path: Path) -> Image:
@@ -89,7 +93,7 @@ def read_picture(path: Path) -> Image:
     Raises:
         DataError: it cannot be read, or shows no ink.
     """
-    return _with_ink(path, _prepared(_grey(path)))
+    return _with_ink(path, _prepared(_first(path).grey))
 
 
 def read_noisy_picture(path: Path) -> Image:
@@ -104,14 +108,23 @@ def read_noisy_picture(path: Path) -> Image:
     Raises:
         DataError: it cannot be read, or is one flat grey.
     """
-    return _with_ink(path, _with_noise(_grey(path)))
+    return _with_ink(path, _with_noise(_first(path).grey))
 
 
-def _grey(path: Path) -> npt.NDArray[Any]:
-    """The grey values (H, W) of a picture file."""
+def is_of_several(path: Path) -> bool:
+    """Whether a picture file holds several pages or frames, of which the first is read.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return _first(path).of_several
+
+
+def _first(path: Path) -> FirstPicture:
+    """The picture in a file, or the first of them."""
     data = _content(path)
     try:
-        return read_grey(data)
+        return read_first(data)
     except Unreadable as error:
         raise DataError(f"{shown(path)}: is no picture that can be read: {error}") from error
 
@@ -247,13 +260,16 @@ def read_all(
     """
     images: list[Image] = []
     counts: dict[Path, int] = {}
+    of_several: set[Path] = set()
     problems: dict[Path, str] = {}
     for number, path in enumerate(paths):
         show(number)
         try:
-            grey = _grey(path)
+            grey, is_first = _first(path)
             images.append(_with_ink(path, _prepared(grey)))
             counts[path] = _characters(grey, images[-1])
+            if is_first:
+                of_several.add(path)
         except DataError as error:
             problems[path] = str(error).removeprefix(f"{shown(path)}: ")
     rows = iter(probabilities_of(np.stack(images)) if images else ())
@@ -263,7 +279,11 @@ def read_all(
         expected = expected_class(path, classes)
         met = image is not None and bool(overlap.were_seen(image[np.newaxis], used)[0])
         problem, count = problems.get(path, ""), counts.get(path, 1)
-        readings.append(PictureReading(path, expected, met, image, likeliest, problem, count))
+        readings.append(
+            PictureReading(
+                path, expected, met, image, likeliest, problem, count, path in of_several
+            )
+        )
     return readings
 
 
@@ -307,11 +327,19 @@ def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path)
         ]
         likeliest += [""] * (len(places) - len(likeliest))
         name = reading.path.relative_to(folder).as_posix()
-        problem = reading.problem or (several(reading.characters) if reading.characters > 1 else "")
+        problem = reading.problem or "; ".join(_remarks(reading))
         writer.writerow([_written(name), reading.expected or "", *likeliest, problem])
     with replacing(path) as file:
         # The mark at the start lets spreadsheets know that the text is UTF-8.
         file.write(text.getvalue().encode("utf-8-sig", "replace"))
+
+
+def _remarks(reading: PictureReading) -> Iterator[str]:
+    """What is to be known of a picture that was read, a clause each."""
+    if reading.characters > 1:
+        yield several(reading.characters)
+    if reading.of_several:
+        yield f"it has {FIRST_OF_SEVERAL}"
 
 
 def several(count: int) -> str:

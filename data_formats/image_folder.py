@@ -30,7 +30,7 @@ from data_formats.common import (
 )
 from data_formats.folder_members import Member, members_of, recognises_archive
 from data_formats.image_stacks import CROPPED
-from data_formats.picture import Unreadable, eight_bits, read_grey
+from data_formats.picture import FIRST_OF_SEVERAL, Unreadable, eight_bits, read_first
 from data_formats.picture_names import (
     is_picture,
     natural_order,
@@ -58,12 +58,14 @@ class _Picture(NamedTuple):
 
     Attributes:
         whole: Whether it was 28x28 and is kept as it was.
+        of_several: Whether its file holds other pages or frames, which are not read.
         place: The folder that it lies in.
         class_name: Its class, as that folder is named.
         file: Its file's name.
     """
 
     whole: bool
+    of_several: bool
     place: PurePosixPath
     class_name: str
     file: str
@@ -167,7 +169,7 @@ def _gather(member: Member, found: _Gathered) -> None:
     found.counts["pictures"] += 1
     found.tried[printable(path.parent.name)] = None
     try:
-        grey = read_grey(member.whole())
+        grey, of_several = read_first(member.whole())
     except Unreadable as error:
         found.leave_out("unreadable", str(path), str(error))
         return
@@ -180,7 +182,8 @@ def _gather(member: Member, found: _Gathered) -> None:
     whole = grey.shape == (IMAGE_SIZE, IMAGE_SIZE)
     found.pixels += (eight_bits(grey) if whole else prepared(grey)).tobytes()
     class_name = printable(path.parent.name)
-    found.pictures.append(_Picture(whole, path.parent, class_name, printable(path.name)))
+    file = printable(path.name)
+    found.pictures.append(_Picture(whole, of_several, path.parent, class_name, file))
 
 
 def _leave_out_loose(found: _Gathered) -> None:
@@ -220,7 +223,8 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
         check_name(name)
     for name in [name for name in found.tried if name not in classes]:
         found.leave_out("empty", name, "none of its pictures can be used")
-    notes = (*_notes(found), how, *_note_on_folders_above([pictures[row] for row in rows]))
+    used = [pictures[row] for row in rows]
+    notes = (*_notes(found), how, *_note_on_pages(used), *_note_on_folders_above(used))
     gone = left_out_digits(classes, keep_digits)
     classes = [name for name in classes if name not in gone]
     digits = sum(pictures[row].class_name in gone for row in rows)
@@ -244,6 +248,14 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
         notes=notes,
         skipped=tuple(found.skipped),
     )
+
+
+def _note_on_pages(pictures: Sequence[_Picture]) -> tuple[str, ...]:
+    """What to know where files hold more than the one picture that is read."""
+    count = sum(picture.of_several for picture in pictures)
+    if not count:
+        return ()
+    return (f"{counted(count, 'picture has', 'pictures have')} {FIRST_OF_SEVERAL}",)
 
 
 def _note_on_folders_above(pictures: Sequence[_Picture]) -> tuple[str, ...]:

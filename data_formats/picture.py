@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +16,34 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
 MOST_PIXELS = 89_000_000  # of one picture; Pillow warns from half a million more on
 
+# What a picture has whose file holds more than is read of it, in words.
+FIRST_OF_SEVERAL = "several pages or frames, of which the first is read"
 LONGEST_START = 12  # bytes that `starts_as_picture` looks at
 
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
 _SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
 _WITH_SIDES = frozenset({"PNG", "JPEG", "TIFF", "WEBP"})
+# A camera's JPEG has a small copy of itself, or the like, behind it: that is no second picture.
+_WITH_PAGES = frozenset({"TIFF", "GIF", "WEBP", "PNG"})
 
 Grey = npt.NDArray[Any]
 
 
 class Unreadable(Exception):
     """Why one picture cannot be read."""
+
+
+class FirstPicture(NamedTuple):
+    """The picture that a file holds, or the first of them.
+
+    Attributes:
+        grey: Numbers (H, W): uint8, or, of deeper pictures, of another type and range. Paper that
+            is transparent is white or black, whichever is unlike the ink.
+        of_several: Whether the file holds other pages or frames, too.
+    """
+
+    grey: Grey
+    of_several: bool
 
 
 def starts_as_picture(start: bytes) -> bool:
@@ -38,21 +55,17 @@ def starts_as_picture(start: bytes) -> bool:
     return start.startswith(_SIGNATURES)
 
 
-def read_grey(data: bytes) -> Grey:
-    """The grey values of a picture's file.
+def read_first(data: bytes) -> FirstPicture:
+    """Read a picture's file, of several pages or frames the first one.
 
     Args:
         data: Of a PNG, JPEG, TIFF, BMP, GIF or WebP file.
-
-    Returns:
-        Numbers (H, W): uint8, or, of deeper pictures, of another type and range. Paper that is
-        transparent is white or black, whichever is unlike the ink.
 
     Raises:
         Unreadable: It is no such picture, too large or damaged.
     """
     try:
-        return _grey(data)
+        return _first(data)
     except (Unreadable, MemoryError):
         raise
     except Exception as error:  # Pillow raises nearly anything on damaged pictures
@@ -62,9 +75,8 @@ def read_grey(data: bytes) -> Grey:
         raise Unreadable(one_line(reason)) from error
 
 
-def _grey(data: bytes) -> Grey:
-    """The grey values (H, W) of a picture's file, uint8 or, of deeper ones, other numbers."""
-    from PIL import Image, ImageOps
+def _first(data: bytes) -> FirstPicture:
+    from PIL import Image
 
     try:
         opened = Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS)
@@ -76,18 +88,33 @@ def _grey(data: bytes) -> Grey:
                 f"it has {picture.width} x {picture.height} pixels, more than {MOST_PIXELS:,}"
             )
         picture.load()
-        # photographs say which side is up
-        upright = ImageOps.exif_transpose(picture) if picture.format in _WITH_SIDES else picture
-        if upright.mode[0] in "IF":
-            grey = np.asarray(upright)
-            if not np.isfinite(grey).all():  # only TIFF can hold such
-                raise Unreadable("some of its pixels are no finite numbers")
-            return grey
-        if upright.has_transparency_data:
-            return _on_paper(upright)
-        if upright.mode == "LAB":  # which Pillow converts by profiles only; L is its lightness
-            return np.asarray(upright.getchannel("L"))
-        return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
+        return FirstPicture(_grey(picture), _is_of_several(picture))
+
+
+def _grey(picture: Image.Image) -> Grey:
+    """The grey values (H, W) of a picture, uint8 or, of deeper ones, other numbers."""
+    from PIL import ImageOps
+
+    # photographs say which side is up
+    upright = ImageOps.exif_transpose(picture) if picture.format in _WITH_SIDES else picture
+    if upright.mode[0] in "IF":
+        grey = np.asarray(upright)
+        if not np.isfinite(grey).all():  # only TIFF can hold such
+            raise Unreadable("some of its pixels are no finite numbers")
+        return grey
+    if upright.has_transparency_data:
+        return _on_paper(upright)
+    if upright.mode == "LAB":  # which Pillow converts by profiles only; L is its lightness
+        return np.asarray(upright.getchannel("L"))
+    return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
+
+
+def _is_of_several(picture: Image.Image) -> bool:
+    """Whether a picture that was read is the first of several in its file."""
+    try:
+        return picture.format in _WITH_PAGES and bool(getattr(picture, "is_animated", False))
+    except Exception:  # what follows is damaged, in any of Pillow's ways; the first was read
+        return True
 
 
 def _on_paper(picture: Image.Image) -> Grey:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counting import counted
+from data_formats.picture import FIRST_OF_SEVERAL
 from data_formats.problems import one_line
 from denoising.noise import parse_noises
 from denoising.settings import DenoiserSettings, read_denoiser_settings
@@ -52,6 +53,8 @@ class DenoiseDialogue(Dialogue):
 
     def _example(self, answer: str) -> str | Path:
         """The character, or else the picture, that an answer names, checked."""
+        from own_pictures import is_of_several  # seldom needed
+
         data_set = self._session.data_set
         try:
             data_set.class_of(answer)
@@ -64,6 +67,8 @@ class DenoiseDialogue(Dialogue):
                     f"set, which has {one_line(' '.join(data_set.classes))}"
                 ) from error
             self._session.check_example(path)
+            if is_of_several(path):
+                say(f"This picture has {FIRST_OF_SEVERAL}.")
             return path
         self._session.check_example(answer)
         return answer

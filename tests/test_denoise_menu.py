@@ -139,6 +139,15 @@ def test_a_picture_with_noise_is_restored_and_read(
     assert len(re.findall(r"read as [ABC] ", shown)) == 3
 
 
+def test_that_a_noisy_picture_is_the_first_of_several_pages_is_told(
+    already_trained: None, bare: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
+) -> None:
+    pages = [Image.fromarray(255 - image) for image in data_set.images[:2]]
+    pages[0].save(tmp_path / "two.tiff", save_all=True, append_images=pages[1:])
+    shown = talk(bare, "denoise", file, "gaussian 0.6", "two.tiff", "n")
+    assert "This picture has several pages or frames, of which the first is read." in shown
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [

@@ -372,6 +372,24 @@ def test_16_bit_pictures_of_28_by_28_keep_their_upper_bits(tmp_path: Path) -> No
 # --- what is left out ------------------------------------------------------------------------
 
 
+def test_that_only_the_first_of_several_pages_is_read_is_told(tmp_path: Path) -> None:
+    pages = {"save_all": True, "append_images": [drawn(5)]}
+    files = {
+        **letters("A", "B"),
+        "A/7.tiff": encoded(drawn(3), "TIFF", **pages),
+        "B/7.gif": encoded(drawn(4), "GIF", **pages),
+        "B/8.tiff": encoded(drawn(5), "TIFF"),
+    }
+    content = read_files(tmp_path / "some", files)
+    assert content.notes[-1] == (
+        "2 pictures have several pages or frames, of which the first is read"
+    )
+    assert np.array_equal(
+        content.images[2], read_files(tmp_path / "one", {"A/7.png": encoded(drawn(3))}).images[0]
+    )
+    assert not any("pages" in note for note in read_files(tmp_path / "none", letters("A")).notes)
+
+
 def test_flat_and_broken_pictures_are_left_out_and_told_of(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(128, 9, (60, 60)).clip(0, 255).astype(np.uint8)
     files = letters("A", "B") | {

@@ -366,6 +366,53 @@ def test_the_menu_tells_of_several_characters_in_a_picture(
     )
 
 
+def with_pages(path: Path, count: int) -> Path:
+    """A picture file with so many pages or frames, all of them with other strokes."""
+    pages = [Image.new("L", (300, 225), 230) for _ in range(count)]
+    for number, page in enumerate(pages):
+        ImageDraw.Draw(page).line([(150, 40), (150, 180)], fill=40, width=14 + 8 * number)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    return path
+
+
+@pytest.mark.parametrize("ending", ["tiff", "gif", "webp"])
+def test_that_only_the_first_of_several_pages_is_read_is_told(tmp_path: Path, ending: str) -> None:
+    paths = [with_pages(tmp_path / f"{count}.{ending}", count) for count in (1, 2, 5)]
+    readings = own_pictures.read_all(paths, CLASSES, always_b)
+    assert [reading.of_several for reading in readings] == [False, True, True]
+    own_pictures.write_readings(readings, tmp_path, tmp_path / "table.csv")
+    assert [row["problem"] for row in rows_of(tmp_path / "table.csv")] == [
+        "",
+        *["it has several pages or frames, of which the first is read"] * 2,
+    ]
+
+
+def test_a_damaged_second_page_does_not_keep_the_first_from_being_read(tmp_path: Path) -> None:
+    path = with_pages(tmp_path / "two.gif", 2)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    (reading,) = own_pictures.read_all([path], CLASSES, always_b)
+    assert reading.image is not None and reading.of_several
+
+
+def test_the_menu_tells_of_several_pages_of_a_picture(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    with_pages(folder / "one.tiff", 1)
+    two = with_pages(folder / "two.tiff", 2)
+    told = "two.tiff has several pages or frames, of which the first is read."
+    alone = "This picture has several pages or frames, of which the first is read."
+    assert alone in talk(session, "predict", "file", str(two))
+    assert alone not in talk(session, "predict", "file", str(folder / "one.tiff"))
+    assert told in talk(session, "predict", "file", str(folder))
+    with_pages(folder / "wide.gif", 3)
+    assert "two.tiff and 1 other have several pages" in talk(
+        session, "predict", "file", str(folder)
+    )
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))

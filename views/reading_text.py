@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from counting import counted
+from data_formats.picture import FIRST_OF_SEVERAL
 from data_formats.problems import one_line, shown
 from errors import DataError
 from evaluation.recognition import Likely
@@ -76,6 +77,8 @@ def picture_reading(reading: PictureReading, colours: bool) -> str:
             f"This picture seems to show {reading.characters} characters beside each other; one is "
             "read at a time: cut it to a single one."
         )
+    if reading.of_several:
+        lines.append(f"This picture has {FIRST_OF_SEVERAL}.")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -123,6 +126,11 @@ def picture_readings(readings: Sequence[PictureReading]) -> str:
             f"{first}{more} {'seem' if more else 'seems'} to show several characters beside each "
             "other, of which one is read."
         )
+    several_pages = [reading for reading in read if reading.of_several]
+    if several_pages:
+        first = one_line(str(several_pages[0].path))
+        more = f" and {counted(len(several_pages) - 1, 'other')}" if len(several_pages) > 1 else ""
+        lines.append(f"{first}{more} {'have' if more else 'has'} {FIRST_OF_SEVERAL}.")
     unread = [reading for reading in readings if reading.image is None]
     lines += [f"  {one_line(str(one.path))}: {one.problem}" for one in unread[:PROBLEMS_SHOWN]]
     if len(unread) > PROBLEMS_SHOWN:
