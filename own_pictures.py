@@ -20,6 +20,7 @@ import numpy.typing as npt
 from counting import counted
 from data_formats.image_folder import MOST_OTHERS, MOST_OTHERS_A_PICTURE
 from data_formats.picture import (
+    CHARACTERS_BESIDE,
     FIRST_OF_SEVERAL,
     LONGEST_START,
     SUFFIXES,
@@ -337,14 +338,9 @@ def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path)
 def _remarks(reading: PictureReading) -> Iterator[str]:
     """What is to be known of a picture that was read, a clause each."""
     if reading.characters > 1:
-        yield several(reading.characters)
+        yield f"it seems to show {reading.characters} {CHARACTERS_BESIDE}"
     if reading.of_several:
         yield f"it has {FIRST_OF_SEVERAL}"
-
-
-def several(count: int) -> str:
-    """A clause on a picture in which so many characters, 2 or more, seem to be."""
-    return f"it seems to show {count} characters beside each other, and one is read"
 
 
 def _written(name: str) -> str:

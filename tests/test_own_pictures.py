@@ -343,7 +343,7 @@ def test_several_characters_beside_each_other_are_told(tmp_path: Path) -> None:
     problems = [row["problem"] for row in rows_of(tmp_path / "table.csv")]
     assert problems[:2] == [
         "",
-        "it seems to show 3 characters beside each other, and one is read",
+        "it seems to show 3 characters beside each other, of which one is read",
     ]
     assert problems[3].startswith("is no picture")
 
@@ -355,11 +355,14 @@ def test_the_menu_tells_of_several_characters_in_a_picture(
     folder.mkdir()
     three = strokes(folder / "three.png", 3)
     strokes(folder / "one.png", 1)
-    told = "This picture seems to show 3 characters beside each other"
+    told = "This picture seems to show 3 characters beside each other, of which one is read"
     assert told in talk(session, "predict", "file", str(three))
     assert told not in talk(session, "predict", "file", str(folder / "one.png"))
     shown = talk(session, "predict", "file", str(folder))
-    assert "three.png seems to show several characters beside each other" in shown
+    assert (
+        "three.png seems to show several characters beside each other, of which one is read."
+        in shown
+    )
     strokes(folder / "wide.png", 4)
     assert "three.png and 1 other seem to show several" in talk(
         session, "predict", "file", str(folder)
@@ -389,11 +392,13 @@ def test_that_only_the_first_of_several_pages_is_read_is_told(tmp_path: Path, en
 
 
 def test_a_damaged_second_page_does_not_keep_the_first_from_being_read(tmp_path: Path) -> None:
-    path = with_pages(tmp_path / "two.gif", 2)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) * 2 // 3])
-    (reading,) = own_pictures.read_all([path], CLASSES, always_b)
-    assert reading.image is not None and reading.of_several
+    one, two = (with_pages(tmp_path / f"{count}.gif", count) for count in (1, 2))
+    end_of_first = len(one.read_bytes())
+    for more in (1, 10, 20, 40):
+        cut = tmp_path / f"{more}.gif"
+        cut.write_bytes(two.read_bytes()[: end_of_first + more])
+        (reading,) = own_pictures.read_all([cut], CLASSES, always_b)
+        assert reading.image is not None
 
 
 def test_the_menu_tells_of_several_pages_of_a_picture(

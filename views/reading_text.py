@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from counting import counted
-from data_formats.picture import FIRST_OF_SEVERAL
+from data_formats.picture import CHARACTERS_BESIDE, FIRST_OF_SEVERAL
 from data_formats.problems import one_line, shown
 from errors import DataError
 from evaluation.recognition import Likely
@@ -74,8 +74,8 @@ def picture_reading(reading: PictureReading, colours: bool) -> str:
         lines.append(f"This picture {TOOK_PART}.")
     if reading.characters > 1:
         lines.append(
-            f"This picture seems to show {reading.characters} characters beside each other; one is "
-            "read at a time: cut it to a single one."
+            f"This picture seems to show {reading.characters} {CHARACTERS_BESIDE}: cut it to a "
+            "single one."
         )
     if reading.of_several:
         lines.append(f"This picture has {FIRST_OF_SEVERAL}.")
@@ -120,22 +120,23 @@ def picture_readings(readings: Sequence[PictureReading]) -> str:
             lines.append(f"Of the {len(new):,} in such folders that are new, {_taken_for_it(new)}.")
     several = [reading for reading in read if reading.characters > 1]
     if several:
-        first = one_line(str(several[0].path))
-        more = f" and {counted(len(several) - 1, 'other')}" if len(several) > 1 else ""
-        lines.append(
-            f"{first}{more} {'seem' if more else 'seems'} to show several characters beside each "
-            "other, of which one is read."
-        )
-    several_pages = [reading for reading in read if reading.of_several]
-    if several_pages:
-        first = one_line(str(several_pages[0].path))
-        more = f" and {counted(len(several_pages) - 1, 'other')}" if len(several_pages) > 1 else ""
-        lines.append(f"{first}{more} {'have' if more else 'has'} {FIRST_OF_SEVERAL}.")
+        seem = "seems" if len(several) == 1 else "seem"
+        lines.append(f"{_first_of(several)} {seem} to show several {CHARACTERS_BESIDE}.")
+    with_pages = [reading for reading in read if reading.of_several]
+    if with_pages:
+        have = "has" if len(with_pages) == 1 else "have"
+        lines.append(f"{_first_of(with_pages)} {have} {FIRST_OF_SEVERAL}.")
     unread = [reading for reading in readings if reading.image is None]
     lines += [f"  {one_line(str(one.path))}: {one.problem}" for one in unread[:PROBLEMS_SHOWN]]
     if len(unread) > PROBLEMS_SHOWN:
         lines.append(f"  and {counted(len(unread) - PROBLEMS_SHOWN, 'other')}")
     return "\n".join(lines)
+
+
+def _first_of(readings: Sequence[PictureReading]) -> str:
+    """The path of the first of one or more pictures, and how many others there are."""
+    others = f" and {counted(len(readings) - 1, 'other')}" if len(readings) > 1 else ""
+    return one_line(str(readings[0].path)) + others
 
 
 def _taken_for_it(readings: Sequence[PictureReading]) -> str:
