@@ -84,8 +84,9 @@ class PredictDialogue:
             )
         )
         if not path.is_dir():
-            say(reading_text.picture_reading(readings[0], shows_colours()))
+            say(reading_text.picture_reading(readings[0], self._reader(), shows_colours()))
             return
+        say(self._reader())
         say(reading_text.picture_readings(readings))
         table = unused_path(Path.cwd() / "readings.csv")
         write_readings(readings, path, table)
@@ -94,4 +95,12 @@ class PredictDialogue:
     def _read_restored(self) -> None:
         if self._session.has_restored_image:
             self._wait_for_keras()
-        say(reading_text.restored_prediction(self._session.read_restored(), shows_colours()))
+        restored = self._session.read_restored()
+        say(reading_text.restored_prediction(restored, self._reader(), shows_colours()))
+
+    def _reader(self) -> str:
+        """A sentence on the network that reads, of which there is one."""
+        collection = self._session.collection
+        best = collection.best()
+        assert best is not None  # what is shown was read by it
+        return reading_text.read_by(collection.entries.index(best), best)

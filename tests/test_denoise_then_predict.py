@@ -95,6 +95,7 @@ def test_each_denoisers_image_is_shown_and_read_without_asking_for_a_character(
     )
     assert re.findall(r"^(?:The noisy|Restored|What).*$", after, re.MULTILINE) == list(headings)
     assert after.count("+----") == 2 * 3
+    assert after.count("\nRead by entry ") == 1 and ": validation accuracy " in after
     first = re.findall(r"(\d \w+) +read as (\w) +(\d+\.\d\d%)", before)
     again = re.findall(r"Restored by (\d \w+)\n[^P]*Predicted character: (\w) .*\n.*?(\S+%)", after)
     assert again == first and len(again) == 2
@@ -115,7 +116,7 @@ def test_the_images_are_those_that_were_restored(reading: TrainerPredictor) -> N
 def test_the_verdict_is_on_the_character_that_was_restored(reading: TrainerPredictor) -> None:
     reading.restore(DENOISERS, NOISE, "A")
     result = reading.read_restored()
-    shown = reading_text.restored_prediction(result, colours=False)
+    shown = reading_text.restored_prediction(result, "", colours=False)
     for reading_of_one, verdict in zip(
         result.readings, re.findall(r"Predicted character: (.*)", shown), strict=True
     ):

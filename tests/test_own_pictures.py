@@ -418,6 +418,21 @@ def test_the_menu_tells_of_several_pages_of_a_picture(
     )
 
 
+def test_it_is_said_which_entry_reads_a_picture_or_a_folder_of_them(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    one = drawn(tmp_path / "scans" / "one.png")
+    best = session.collection.best()
+    assert best is not None
+    told = (
+        f"Read by entry {session.collection.entries.index(best)}: validation accuracy "
+        f"{best.validation.accuracy:.2%} of {best.validation.images} images, test accuracy "
+    )
+    for path in (one, one.parent):
+        shown = talk(session, "predict", "file", str(path))
+        assert shown.count(told) == 1
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))

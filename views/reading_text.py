@@ -15,6 +15,7 @@ from views.picture_text import picture
 from views.remarks import share
 
 if TYPE_CHECKING:
+    from model_collection import Entry
     from own_pictures import PictureReading
 
 LIKELIEST_SHOWN = 5
@@ -25,7 +26,6 @@ BAR_LENGTH = 20
 
 def prediction(result: Prediction, colours: bool) -> str:
     """The drawn picture, the network's scores, and what it took the picture for."""
-    entry = result.entry
     label = result.stands_for or result.asked
     lines = []
     if result.stands_for is not None:
@@ -36,14 +36,24 @@ def prediction(result: Prediction, colours: bool) -> str:
     lines.append(picture(result.drawing.image, colours))
     if not result.drawing.held_out:
         lines.append("This image took part in the network's training: no other one is there.")
-    lines.append(
-        f"Read by entry {result.number}: validation accuracy {share(entry.validation)}, "
-        f"test accuracy {share(entry.test)}."
-    )
+    lines.append(read_by(result.number, result.entry))
     first = result.likeliest[0].character
     lines.append(f"Predicted character: {first}{_verdict(first, label)}")
     lines += _ranking(result.likeliest)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def read_by(number: int, entry: Entry) -> str:
+    """A sentence on the entry that reads, and how well it does.
+
+    Args:
+        number: of the entry in its collection.
+        entry: the entry.
+    """
+    return (
+        f"Read by entry {number}: validation accuracy {share(entry.validation)}, test accuracy "
+        f"{share(entry.test)}."
+    )
 
 
 def _ranking(likeliest: Sequence[Likely]) -> list[str]:
@@ -56,8 +66,13 @@ def _ranking(likeliest: Sequence[Likely]) -> list[str]:
     ]
 
 
-def picture_reading(reading: PictureReading, colours: bool) -> str:
+def picture_reading(reading: PictureReading, reader: str, colours: bool) -> str:
     """What the network gets to see of a picture, and what it takes it for.
+
+    Args:
+        reading: of the picture.
+        reader: the sentence of `read_by` on the network.
+        colours: whether colours can be shown.
 
     Raises:
         DataError: the picture could not be read.
@@ -67,6 +82,7 @@ def picture_reading(reading: PictureReading, colours: bool) -> str:
     lines = [
         "What the network gets to see:",
         picture(reading.image, colours),
+        reader,
         f"Predicted character: {reading.likeliest[0].character}",
         *_ranking(reading.likeliest),
     ]
@@ -82,10 +98,16 @@ def picture_reading(reading: PictureReading, colours: bool) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def restored_prediction(result: RestoredPrediction, colours: bool) -> str:
-    """A noisy image, and what the network sees and reads in it after each denoiser."""
+def restored_prediction(result: RestoredPrediction, reader: str, colours: bool) -> str:
+    """A noisy image, and what the network sees and reads in it after each denoiser.
+
+    Args:
+        result: the image and the readings.
+        reader: the sentence of `read_by` on the network.
+        colours: whether colours can be shown.
+    """
     title = "The noisy picture:" if result.noise is None else f"The noisy image, {result.noise}:"
-    lines = [title, picture(result.noisy, colours)]
+    lines = [title, picture(result.noisy, colours), reader]
     for reading in result.readings:
         first = reading.likeliest[0].character
         lines += [
