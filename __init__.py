@@ -102,9 +102,9 @@ def _parser() -> argparse.ArgumentParser:
         "dataset",
         type=Path,
         metavar="DATASET",
-        help="labelled characters: a folder or archive of pictures with a sub-folder a class, "
-        "NIST's MATLAB layout (.mat), IDX files, .npz of images and labels, or a name: mnist, "
-        "fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits, -mnist",
+        help="labelled characters: a folder (or .zip, .tar.gz) of pictures with a sub-folder a "
+        "class, NIST's MATLAB layout (.mat), IDX files, .npz of images and labels, or a name: "
+        "mnist, fashion-mnist, emnist-balanced, -letters, -byclass, -bymerge, -digits, -mnist",
     )
     _add_folders(parser)
     parser.add_argument(

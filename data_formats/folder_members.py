@@ -101,7 +101,8 @@ def recognises_archive(path: Path) -> bool:
     try:
         if zipped:
             with zipfile.ZipFile(path) as archive:
-                return not all(name.endswith(".npy") for name in archive.namelist())
+                names = archive.namelist()
+                return not names or not all(name.endswith(".npy") for name in names)
         with _unpacked(path) as unpacked:
             tarfile.TarInfo.frombuf(unpacked.read(_TAR_BLOCK), "utf-8", "surrogateescape")
         return True

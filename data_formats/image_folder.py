@@ -49,6 +49,10 @@ LEAST_WHOLE = 0.9  # share of 28x28 pictures in a set that is taken to be of tha
 LEAST_TURNED = 0.02  # share of either polarity in a set of both
 CLEAR_BORDER = 0.9  # share of a picture's border that tells the paper
 NO_CLASS = "it lies in no folder that would name its class"
+_WANTED = (
+    "give a folder with one folder of PNG, JPEG, TIFF, BMP, GIF or WebP pictures for each class, "
+    "or a .zip or .tar.gz of such folders"
+)
 # Endings of data sets of other kinds, and of archives within archives.
 DATA_FILES = (".mat", "-ubyte", "-ubyte.gz", ".npz", ".zip", ".tar", ".tgz", ".tar.gz")
 
@@ -350,9 +354,8 @@ def _why_none(found: _Gathered, path: Path) -> str:
         name = one_line(printable(found.data_file))
         unpack = "give the path of that file" if path.is_dir() else "unpack it, and give that file"
         return f"it holds no pictures that can be used, but {name}; {unpack}"
+    if not found.counts:
+        return f"it is empty; {_WANTED}"
     notes = _notes(found)
     because = f" ({one_line('; '.join(notes))})" if notes else ""
-    return (
-        "it holds no pictures that can be used; give a folder with one folder of PNG, JPEG, TIFF, "
-        f"BMP, GIF or WebP pictures for each class, or an archive of such folders{because}"
-    )
+    return f"it holds no pictures that can be used; {_WANTED}{because}"

@@ -10,7 +10,10 @@ from data_formats import idx, image_folder, matlab_classic, matlab_hdf5, npz
 from data_formats.common import Content, Format, Tell
 from data_formats.problems import Problem
 
-WANTED = "give a MATLAB file in NIST's layout, IDX files, a folder of pictures, or an .npz file"
+WANTED = (
+    "give a MATLAB file in NIST's layout, IDX files, a folder (or .zip, .tar.gz) of pictures, or "
+    "an .npz file"
+)
 _FORMATS: tuple[Format, ...] = (npz, matlab_hdf5, matlab_classic, idx)
 _PICKLES = {bytes([0x80, version]) for version in range(2, 6)}
 
@@ -40,6 +43,8 @@ def reader_of(path: Path) -> Callable[[Path, bool, Tell], Content]:
         raise Problem(f"this is a device or pipe; {WANTED}")
     with path.open("rb") as file:
         head = file.read(2056)  # v7.3 files may have HDF5's eight bytes at 2048
+    if not head:  # whatever its name ends in
+        raise Problem(f"the file is empty; {WANTED}")
     suffix = path.suffix.lower()
     if suffix in {".pickle", ".pkl"} or head[:2] in _PICKLES:
         raise Problem(
@@ -56,8 +61,6 @@ def reader_of(path: Path) -> Callable[[Path, bool, Tell], Content]:
 
 def _why_not(head: bytes, suffix: str) -> str:
     """Say what a file seems to be that is no data set."""
-    if not head:
-        return f"the file is empty; {WANTED}"
     if head.startswith(b"MATLAB"):
         return f"the MATLAB file is cut off or damaged in its first {min(len(head), 520)} bytes"
     known = {

@@ -546,6 +546,30 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path, files: Files) -> N
     assert "one folder of PNG" in refusal(zipped(tmp_path / "a.zip", files))
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_of_an_empty_folder_or_archive_it_is_said_that_it_is_empty(
+    tmp_path: Path, name: str
+) -> None:
+    if name == "data":
+        (tmp_path / name).mkdir()
+    path = WRITERS[name](tmp_path / name, {})
+    with pytest.raises(
+        DataError, match="it is empty; give a folder with one folder of PNG"
+    ) as told:
+        data_parser.read_labelled_images(path)
+    assert "or a .zip or .tar.gz of such folders" in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.mat", "a"])
+def test_a_file_without_a_byte_is_answered_with_all_that_a_data_set_may_be(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match="the file is empty; give a MATLAB file") as told:
+        data_parser.read_labelled_images(tmp_path / name)
+    assert "a folder (or .zip, .tar.gz) of pictures" in str(told.value)
+
+
 # --- archives that mean harm -----------------------------------------------------------------
 
 UNSAFE = ("/etc/A/x.png", "../A/x.png", "A/../../x.png", "C:/A/x.png", "c:\\A\\x.png")
