@@ -203,9 +203,19 @@ class Menu:
             try:
                 with self._reporting():
                     self._command(word)()
-            except (InputEnded, _Leave):
+            except InputEnded:
+                self._say_what_was_not_done(word)
                 self._say_goodbye()
                 return
+            except _Leave:
+                self._say_goodbye()
+                return
+
+    def _say_what_was_not_done(self, word: str) -> None:
+        """Name the command that `word` began, in whose questions the input ended."""
+        (name,) = self._beginning_with(word.partition(" ")[0])
+        if name != "Exit":  # which is done by leaving
+            say(f"The input ended within the questions of {name}, so it was not carried out.")
 
     def _wants_to_leave(self) -> bool:
         try:

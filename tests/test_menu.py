@@ -873,6 +873,32 @@ def test_ctrl_c_at_the_prompt_asks_whether_to_leave(
     assert len(script.asked) == asked
 
 
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (["train"], "Train"),
+        (["Train", "variants.txt"], "Train"),
+        (["pred", "basic"], "Predict"),
+        (["r"], "Results"),
+        (["Results top 1"], "Results"),
+        (["gen", "basic", "A", "1"], "Generate"),
+    ],
+)
+def test_a_command_in_whose_questions_the_input_ends_is_said_not_to_be_carried_out(
+    session: TrainerPredictor, lines: list[str], name: str
+) -> None:
+    assert talk(session, *lines).splitlines()[-1] == (
+        f"The input ended within the questions of {name}, so it was not carried out."
+    )
+
+
+@pytest.mark.parametrize("lines", [[], ["Help"], ["Results", "n"], ["Exit"], [""]])
+def test_the_end_of_the_input_at_the_prompt_is_nothing_to_tell(
+    session: TrainerPredictor, lines: list[str]
+) -> None:
+    assert "input ended" not in talk(session, *lines)
+
+
 # ------------------------------------------------------------------------- anything at all
 
 
