@@ -23,6 +23,7 @@ from errors import HyperparameterError
 from settings.literal_files import (
     WRONG,
     Check,
+    literal_dictionary,
     literal_value,
     one_of,
     parse_expression,
@@ -224,7 +225,10 @@ def _dictionaries(path: Path) -> tuple[list[_Dictionary], list[str]]:
     for number, node in enumerate(nodes):
         in_list = f", dictionary {number}" if is_list else ""
         place = f"line {node.lineno}{in_list}"
-        literal = literal_value(node, in_list, problems)
+        if isinstance(node, ast.Dict):
+            literal: Any = literal_dictionary(node, in_list, problems)
+        else:
+            literal = literal_value(node, in_list, problems)
         values: Mapping[str, Any] = {}
         if literal is not WRONG:
             values, found = _checked_values(literal)
@@ -262,7 +266,7 @@ def _checked_values(literal: Any) -> tuple[Mapping[str, Any], list[str]]:
         {key: value for key, value in literal.items() if key in TRAINING_CHECKS}
     )
     problems += found
-    for key in [key for key in SETTING_CHECKS if key in literal]:
+    for key in [key for key in SETTING_CHECKS if literal.get(key, WRONG) is not WRONG]:
         try:
             values[key] = SETTING_CHECKS[key](literal[key])
         except ValueError as problem:

@@ -134,33 +134,82 @@ def layer_lines(
         shape = after
 
 
+@dataclass(frozen=True)
+class Misfit:
+    """Why layers make no network.
+
+    Attributes:
+        number: of the layer that fails; of the last one where it is the network as a whole.
+        before: shape of one image that reaches that layer; empty where it is the network.
+        text: what is wrong, one sentence.
+    """
+
+    number: int
+    before: Shape
+    text: str
+
+
 def variant_problems(layers: Sequence[Layer]) -> tuple[int, str] | None:
     """Whether checked layers make a network.
 
     Returns:
-        None when they do, else the number of the layer that fails and why.
+        None when they do, else the number of the first layer that fails and why.
     """
-    last = len(layers) - 1
+    first = next(misfits(layers), None)
+    return None if first is None else (first.number, first.text)
+
+
+def misfits(layers: Sequence[Layer], *, are_all: bool = True) -> Iterator[Misfit]:
+    """Everything that keeps checked layers from making a network.
+
+    Args:
+        layers: checked layers, one or more.
+        are_all: whether they are the whole network; otherwise others follow them.
+
+    Yields:
+        Each layer that cannot follow those before it, as if what was wrong with these were mended;
+        of several that need an image where a row of values is left, the first alone. Then what is
+        wrong with the network as a whole.
+    """
     number_of_layers = layer_count(layers)
     if number_of_layers > MAXIMUM_LAYERS:
-        return last, (
+        yield Misfit(
+            len(layers) - 1,
+            (),
             f"the network has {number_of_layers:,} layers, those in other layers counted; at most "
-            f"{MAXIMUM_LAYERS} can be trained"
+            f"{MAXIMUM_LAYERS} can be trained",
         )
+        return
     shape: Shape = INPUT_SHAPE
+    fits, lacks_an_image = True, False
     for number, layer in enumerate(layers):
         try:
             shape = checked_output(layer, shape)
         except ShapeProblem as problem:
-            return number, str(problem)
+            fits = False
+            is_row = len(shape) == 1
+            if not (is_row and lacks_an_image):
+                yield Misfit(number, shape, str(problem))
+            lacks_an_image = lacks_an_image or is_row
+            if isinstance(layer, Dense):
+                shape = (layer.dense_layer_size,)
+    if are_all:
+        yield from _misfits_at_the_end(layers, shape, fits)
+
+
+def _misfits_at_the_end(layers: Sequence[Layer], shape: Shape, fits: bool) -> Iterator[Misfit]:
+    """What is wrong with a network that ends in a shape; `fits`: all of its layers follow."""
+    last = len(layers) - 1
     if len(shape) != 1:
-        return last, (
+        yield Misfit(
+            last,
+            (),
             "the network ends with an image: it needs 'flatten' or 'globalaveragepooling' to end "
-            "in a row"
+            "in a row",
         )
-    count = parameter_count(layers, 1)
-    if count > MAXIMUM_PARAMETERS:
-        return last, (
-            f"the network has {count:,} weights; at most {MAXIMUM_PARAMETERS:,} can be trained"
+    elif fits and (count := parameter_count(layers, 1)) > MAXIMUM_PARAMETERS:
+        yield Misfit(
+            last,
+            (),
+            f"the network has {count:,} weights; at most {MAXIMUM_PARAMETERS:,} can be trained",
         )
-    return None

@@ -22,6 +22,19 @@ WRONG = object()  # stands for a value that could not be read
 Check: TypeAlias = Callable[[Any], Any]
 
 
+class InnerProblems(ValueError):
+    """What is wrong in a dictionary within another one.
+
+    Attributes:
+        problems: one sentence each.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Hold the problems."""
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
 def whole_number(low: int, high: int) -> Check:
     """A check for a whole number from `low` to `high`."""
 
@@ -100,21 +113,23 @@ def quoted_list(names: Sequence[str]) -> str:
 def checked_fields(
     given: Mapping[Any, Any], kind: type[Any], checks: Mapping[str, Check], what: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Check a dictionary against a dataclass; returns its fields and every problem found."""
+    """Check a dictionary against a dataclass; returns its fields and every problem found.
+
+    Values that are `WRONG` could not be read, which was told already.
+    """
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    problems = [
-        f"{what} has no key {quote(key)}; its keys are {quoted_list(list(fields)) or 'none'}"
-        for key in given
-        if key not in fields
-    ]
+    known = f"; its keys are {quoted_list(list(fields))}" if fields else ", and needs none"
+    problems = [f"{what} has no key {quote(key)}{known}" for key in given if key not in fields]
     values: dict[str, Any] = {}
     for name, field in fields.items():
-        if name in given:
+        if name in given and given[name] is not WRONG:
             try:
                 values[name] = checks[name](given[name])
+            except InnerProblems as inner:
+                problems += [f"{name!r}: {problem}" for problem in inner.problems]
             except ValueError as problem:
                 problems.append(f"{name!r} is {quote(given[name])}, but must be {problem}")
-        elif field.default is dataclasses.MISSING:
+        elif name not in given and field.default is dataclasses.MISSING:
             problems.append(f"{what} needs the key {name!r}")
     return values, problems
 
@@ -128,12 +143,11 @@ def nested(kind: type[Any], checks: Mapping[str, Check]) -> Check:
     """
 
     def check(value: Any) -> Any:
-        example = f"a dictionary with keys of {', '.join(repr(key) for key in checks)}"
         if not isinstance(value, dict) or not value:
-            raise ValueError(example)
+            raise ValueError(f"a dictionary with keys of {quoted_list(list(checks))}")
         values, problems = checked_fields(value, kind, checks, "it")
         if problems:
-            raise ValueError(f"{example}; " + "; ".join(problems))
+            raise InnerProblems(problems)
         return kind(**values)
 
     return check
@@ -154,6 +168,53 @@ def literal_value(node: ast.expr, where: str, problems: list[str]) -> Any:
             "texts, tuples, lists and dictionaries may stand here"
         )
         return WRONG
+
+
+def literal_dictionary(
+    node: ast.Dict,
+    where: str,
+    problems: list[str],
+    value_of: Callable[[Any, ast.expr], Any] | None = None,
+) -> dict[Any, Any]:
+    """The dictionary that a literal is, as far as it is one.
+
+    Args:
+        node: where it is written.
+        where: its place behind the line, for messages.
+        problems: gets one for each key and value that is no literal, or cannot be a key, and for
+            each key that is there twice.
+        value_of: reads a value by its key, and adds to the problems; None reads literals.
+
+    Returns:
+        The dictionary, with `WRONG` in place of each value that is no literal.
+    """
+    found: dict[Any, Any] = {}
+    for key_node, node_of_value in zip(node.keys, node.values, strict=True):
+        if key_node is None:
+            problems.append(
+                f"line {node_of_value.lineno}{where}: '**{_source(node_of_value)}' is not a plain "
+                "value; write its keys here"
+            )
+            continue
+        key = literal_value(key_node, where, problems)
+        if value_of is None:
+            value = literal_value(node_of_value, where, problems)
+        else:
+            value = value_of(key, node_of_value)
+        if key is WRONG:
+            continue
+        try:
+            if key in found:
+                problems.append(
+                    f"line {key_node.lineno}{where}: the key {quote(key)} is there twice"
+                )
+            found[key] = value
+        except TypeError:
+            problems.append(
+                f"line {key_node.lineno}{where}: {_source(key_node)} is not a plain value that "
+                "can be a key; keys are texts"
+            )
+    return found
 
 
 def _source(node: ast.expr) -> str:

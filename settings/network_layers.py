@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from counting import counted
 from settings.layer_weights import Shape, WeightGroup, kernel_weights, normalization_weights
 
 INPUT_SHAPE = (28, 28, 1)
@@ -32,7 +33,7 @@ def _needs_rows_and_columns(shape: Shape, name: str) -> None:
     if len(shape) != 3:
         raise ShapeProblem(
             f"{name} needs an image, but a layer before it, 'flatten' or 'globalaveragepooling', "
-            f"left {shape[0]} values in a row; put it before that layer"
+            f"left {counted(shape[0], 'value')} in a row; put it before that layer"
         )
 
 
@@ -335,8 +336,8 @@ class Residual:
     def _check_sum(self, before: Shape, after: Shape) -> None:
         if len(after) != 3:
             raise ShapeProblem(
-                f"the layers in it end in a row of {after[0]} values, which cannot be added to "
-                "an image; put 'flatten' or 'globalaveragepooling' behind 'residual'"
+                f"the layers in it end in a row of {counted(after[0], 'value')}, which cannot be "
+                "added to an image; put 'flatten' or 'globalaveragepooling' behind 'residual'"
             )
         if after[2] < before[2]:
             raise ShapeProblem(

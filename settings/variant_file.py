@@ -10,16 +10,18 @@ import ast
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from errors import HyperparameterError
-from settings.layer_lists import variant_problems
+from settings.layer_lists import misfits
 from settings.layer_weights import Shape
 from settings.literal_files import (
     WRONG,
     Check,
     checked_fields,
+    literal_dictionary,
     literal_value,
     number_from,
     one_of,
@@ -40,7 +42,6 @@ from settings.network_layers import (
     Residual,
     ShapeProblem,
     Variant,
-    shapes_after,
 )
 
 # Of one layer; more are not listed, since a hostile file could hold millions.
@@ -117,6 +118,8 @@ def _read_layer(
 def _checked_layer(
     given: Any, activation: str, depth: int
 ) -> tuple[Layer | None, list[_LayerProblem]]:
+    if given is WRONG or (isinstance(given, dict) and given.get("type") is WRONG):
+        return None, []  # it could not be read, which was told already
     if not isinstance(given, dict):
         wrong = f"a layer is a dictionary such as {{'type':'flatten'}}, not {quote(given)}"
         return None, [_LayerProblem((), wrong)]
@@ -134,7 +137,8 @@ def _checked_layer(
         rest["layers"], nested = _nested_layers(rest["layers"], activation, depth + 1)
     values, found = checked_fields(rest, kind, LAYER_CHECKS, f"{name!r}")
     problems = [_LayerProblem((), text) for text in found] + nested
-    return (None if problems else kind(**values)), problems
+    made = not problems and WRONG not in rest.values()
+    return (kind(**values) if made else None), problems
 
 
 def _may_leave_out_its_activation(kind: type[Layer]) -> bool:
@@ -150,6 +154,8 @@ def _nested_layers(given: Any, activation: str, depth: int) -> tuple[Variant, li
     if depth > MAXIMUM_DEPTH:
         wrong = f"layers with layers in them nest at most {MAXIMUM_DEPTH} deep"
         return (), [_LayerProblem((), wrong)]
+    if given is WRONG:  # which was told already
+        return (), []
     if not isinstance(given, (list, tuple)) or not given:
         wrong = f"'layers' is {quote(given)}, but must be a list of one or more layers"
         return (), [_LayerProblem((), wrong)]
@@ -247,37 +253,45 @@ def _read_variant(node: ast.expr, where: str, activation: str, problems: list[st
     if not node.elts:
         problems.append(f"line {node.lineno}, {where}: the variant has no layers")
         return []
-    before = len(problems)
     layers: list[Layer] = []
+    of_layer: list[list[str]] = [[] for _ in node.elts]
     for number, layer_node in enumerate(node.elts):
         place = f"{where}, layer {number}"
-        literal = _layer_literal(layer_node, f", {place}", problems)
-        if literal is WRONG:
-            continue
+        literal = _layer_literal(layer_node, f", {place}", of_layer[number])
         layer, found = _read_layer(literal, activation, 0)
-        problems += [
+        of_layer[number] += [
             f"line {_layer_node(layer_node, problem.path).lineno}, {place}: {problem.words}"
             for problem in found
         ]
-        if layer is not None:
+        if layer is not None and not of_layer[number]:
             layers.append(layer)
-    if len(problems) == before:
-        wrong = variant_problems(layers)
-        if wrong is not None:
-            number, problem = wrong
-            line = _layer_node(node.elts[number], _misfit(layers, number)).lineno
-            problems.append(
-                f"line {line}, {where}, layer {number} ({layers[number].type!r}): {problem}"
-            )
+    # What goes into a layer is known as far as all before it could be read.
+    known = list(takewhile(lambda number: not of_layer[number], range(len(of_layer))))
+    for misfit in misfits(layers[: len(known)], are_all=len(known) == len(of_layer)):
+        number = misfit.number
+        line = _layer_node(node.elts[number], _misplaced_in(layers[number], misfit.before)).lineno
+        of_layer[number].append(
+            f"line {line}, {where}, layer {number} ({layers[number].type!r}): {misfit.text}"
+        )
+    for found_in_layer in of_layer:
+        problems += found_in_layer
     return layers
 
 
 def _layer_literal(node: ast.expr, where: str, problems: list[str]) -> Any:
-    """A layer as it is written; `WRONG` and a problem where it is no literal."""
-    for number, inner in enumerate(_nodes_in(node)):
-        if _layer_literal(inner, f"{where}: layer {number} in it", problems) is WRONG:
-            return WRONG
-    return literal_value(node, where, problems)
+    """A layer as it is written; `WRONG` and a problem for what in it is no literal."""
+    if not isinstance(node, ast.Dict):
+        return literal_value(node, where, problems)
+
+    def value_of(key: Any, value: ast.expr) -> Any:
+        if key != "layers" or not isinstance(value, ast.List | ast.Tuple):
+            return literal_value(value, where, problems)
+        return [
+            _layer_literal(inner, f"{where}: layer {number} in it", problems)
+            for number, inner in enumerate(value.elts)
+        ]
+
+    return literal_dictionary(node, where, problems, value_of)
 
 
 def _layer_node(node: ast.expr, path: Sequence[int]) -> ast.expr:
@@ -297,20 +311,12 @@ def _nodes_in(node: ast.expr) -> Sequence[ast.expr]:
     return ()
 
 
-def _misfit(layers: Sequence[Layer], number: int) -> tuple[int, ...]:
-    """Which layer in layer `number` cannot follow those before it; empty for that one itself."""
-    try:
-        shape = (INPUT_SHAPE, *shapes_after(layers[:number]))[-1]
-    except ShapeProblem:  # a network that is too large is told of its last layer
-        return ()
-    return _misfit_in(layers[number], shape)
-
-
-def _misfit_in(layer: Layer, shape: Shape) -> tuple[int, ...]:
+def _misplaced_in(layer: Layer, shape: Shape) -> tuple[int, ...]:
+    """Which layer in a layer cannot follow what a shape comes from; empty for the layer itself."""
     if isinstance(layer, Residual) and len(shape) == len(INPUT_SHAPE):
         for number, inner in enumerate(layer.layers):
             try:
                 shape = inner.output_shape(shape)
             except ShapeProblem:
-                return (number, *_misfit_in(inner, shape))
+                return (number, *_misplaced_in(inner, shape))
     return ()

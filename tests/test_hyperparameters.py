@@ -353,14 +353,14 @@ def test_a_wrong_layer_is_named_with_line_variant_and_layer(
             "{'type':'dropout','dropout_ratio':0},",
             "{'type':'residual','layers':[{'type':'conv2d','filters':2,'kernel_size':3},"
             "{'type':'conv2d','filters':2,'kernel_size':9,'padding':'valid'}]}",
-            "",
+            "{'type':'flatten'}",
             "layer 1 ('residual'): the layers in it make a 20x20 image of 28x28",
         ),
         (
             "{'type':'dropout','dropout_ratio':0},",
             "{'type':'residual','layers':[{'type':'maxpooling','pool_size':2},"
             "{'type':'dense','dense_layer_size':9}]}",
-            "",
+            "{'type':'flatten'}",
             "layer 1 ('residual'): layer 1 in it ('dense'): 'dense' needs a row",
         ),
         (
@@ -481,7 +481,7 @@ RESIDUALS = """[
         ("{'type':'dropout'}", "'dropout' needs the key 'dropout_ratio'"),
         ("{'type':'dropout','dropout_ratio':2}", "'dropout_ratio' is 2, but must be"),
         ("{'type':'residual','layers':[]}", "'layers' is [], but must be a list"),
-        ("{'type':'dropout','dropout_ratio':x}", "'dropout_ratio': x}\" is not a plain value"),
+        ("{'type':'dropout','dropout_ratio':x}", "'x' is not a plain value"),
         ("{'type':'flatten','type':'flatten'}", "the key 'type' is there twice"),
     ],
 )
@@ -492,6 +492,86 @@ def test_a_wrong_layer_in_a_layer_is_named_with_its_own_line(
     place = "line 8, variant 0, layer 0: layer 1 in it: layer 1 in it: "
     assert said in message.partition(place)[2]
     assert "\n" not in message
+
+
+def lines_of(message: str) -> list[str]:
+    """The problems in a message that names several."""
+    assert f"has {len(message.splitlines()) - 1} problems:" in message
+    return [line.strip() for line in message.splitlines()[1:]]
+
+
+def test_all_that_is_wrong_with_the_layers_of_a_variant_is_named_at_once(tmp_path: Path) -> None:
+    text = """[[{'type':'conv2d','filters':2,'kernel_size':3},
+{'type':'dense','dense_layer_size':4},
+{'type':'maxpooling','pool_size':2},
+{'type':'dropout','dropout_ratio':2},
+{'type':'what'},
+{'type':'dense','dense_layer_size':four,'activation':'rely','activation':'relu'},
+]]"""
+    problems = lines_of(refused_variants(tmp_path, text))
+    assert [problem.split(": ")[0] for problem in problems] == [
+        "line 2, variant 0, layer 1 ('dense')",
+        "line 3, variant 0, layer 2 ('maxpooling')",
+        "line 4, variant 0, layer 3",
+        "line 5, variant 0, layer 4",
+        "line 6, variant 0, layer 5",
+        "line 6, variant 0, layer 5",
+    ]
+    assert "'four' is not a plain value" in problems[4]
+    assert "the key 'activation' is there twice" in problems[5]
+
+
+def test_every_layer_that_cannot_follow_is_named_but_of_those_that_need_an_image_the_first(
+    tmp_path: Path,
+) -> None:
+    text = """[[{'type':'maxpooling','pool_size':(14, 14)},
+{'type':'conv2d','filters':2,'kernel_size':3,'padding':'valid'},
+{'type':'maxpooling','pool_size':3},
+{'type':'flatten'},
+{'type':'conv2d','filters':2,'kernel_size':3},
+{'type':'globalaveragepooling'},
+]]"""
+    problems = lines_of(refused_variants(tmp_path, text))
+    assert [problem.split(",")[0] for problem in problems] == ["line 2", "line 3", "line 5"]
+    assert all(said in problem for said, problem in zip(
+        ("does not fit into the 2x2 image", "less than 1x1 of the 2x2 image", "needs an image"),
+        problems, strict=True))  # fmt: skip
+
+
+def test_a_layer_that_cannot_follow_and_an_image_at_the_end_are_named_together(
+    tmp_path: Path,
+) -> None:
+    text = "[[{'type':'maxpooling','pool_size':(28, 28)},\n{'type':'maxpooling','pool_size':2}]]"
+    one, other = lines_of(refused_variants(tmp_path, text))
+    assert "less than 1x1 of the 1x1 image" in one and "the network ends with an image" in other
+
+
+def test_what_is_no_literal_in_a_dictionary_hides_nothing_else_that_is_wrong_in_it(
+    tmp_path: Path,
+) -> None:
+    text = """{'optimizer':adam,
+'train_batch_size':0,
+'train_epochs':5,
+'train_epochs':6,
+'augmentation':{'rotatoin':5, 'shift':99},
+'variants':all,
+**more}"""
+    problems = lines_of(refused_training(tmp_path, text))
+    assert [problem.partition(": ")[0] for problem in problems] == [
+        "line 1", "line 4", "line 6", "line 7", "line 2", "line 5", "line 5",
+    ]  # fmt: skip
+    assert "'adam' is not a plain value" in problems[0]
+    assert problems[-2:] == [
+        "line 5: 'augmentation': it has no key 'rotatoin'; its keys are 'rotation', 'shift', "
+        "'scale', 'shear', 'perspective', 'elastic'",
+        "line 5: 'augmentation': 'shift' is 99, but must be a number from 0 up to, not including, "
+        "14",
+    ]
+
+
+def test_of_a_layer_without_keys_it_is_said_that_it_needs_none(tmp_path: Path) -> None:
+    message = refused_variants(tmp_path, "[[{'type':'flatten','size':3}]]")
+    assert message.endswith("'flatten' has no key 'size', and needs none")
 
 
 @pytest.mark.parametrize(
@@ -603,7 +683,8 @@ def test_wrong_parameters_in_a_list_are_named_with_their_place(tmp_path: Path) -
     good, wrong = repr(GOOD_TRAINING), repr(GOOD_TRAINING | {"train_epochs": 0})
     message = refused_training(tmp_path, f"[\n{good},\n{wrong},\n3,\n{{'a':b}}]")
     places = [line.split(":")[0].strip() for line in message.splitlines()[1:]]
-    assert places == ["line 3, dictionary 1", "line 4, dictionary 2", "line 5, dictionary 3"]
+    wanted = ["line 3, dictionary 1", "line 4, dictionary 2", "line 5, dictionary 3"]
+    assert list(dict.fromkeys(places)) == wanted
 
 
 # ------------------------------------------------------------------------- both files together

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counting import counted
 from settings.layer_lists import (
     MAXIMUM_LAYERS,
     LayerLine,
@@ -113,7 +114,7 @@ def test_a_layer_that_needs_an_image_cannot_follow_a_row_of_values(
     message = problem_of(before, layer)
     values = math.prod(before.output_shape(INPUT_SHAPE))
     assert message.startswith(f"layer 1: {layer.type!r} needs an image")
-    assert f"left {values} values in a row" in message
+    assert f"left {counted(values, 'value')} in a row" in message
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_layer_that_needs_an_image_cannot_follow_a_row_of_values(
         ([Conv2D(4, (3, 3), padding="valid")], "make a 26x26 image of 28x28"),
         ([Conv2D(4, (3, 3), (2, 1), "valid")], "make a 13x26 image of 28x28"),
         ([Conv2D(2, (3, 3))], "make 2 channels of 4"),
-        ([CONV, Flatten()], "end in a row of 3136 values"),
+        ([CONV, Flatten()], "end in a row of 3,136 values"),
         ([GlobalAveragePooling()], "end in a row of 4 values"),
         ([Flatten(), CONV], "layer 1 in it ('conv2d'): 'conv2d' needs an image"),
         ([CONV, MaxPooling((29, 1))], "layer 1 in it ('maxpooling'): pooling of 29x1"),
