@@ -44,10 +44,12 @@ def data_section(data_set: DataSet, labels: ClassLabels, pictures: PictureFolder
     counts = findings.class_counts(data_set)
     totals = counts.sum(axis=1)
     split_by = SPLIT_BY[data_set.split_by].format(seed=data_set.seed)
+    all_alike = totals.min() == totals.max()
+    median = "" if all_alike else f" (median {np.median(totals):,.0f})"
     text = (
         f"{origin_of(data_set).name} has {counted_images(len(data_set.images))} of "
-        f"{len(data_set.classes):,} classes, {range_of(totals)} of each (median "
-        f"{np.median(totals):,.0f}). They are divided {split_by}. "
+        f"{len(data_set.classes):,} classes, {range_of(totals)} of each{median}. They are divided "
+        f"{split_by}. "
         f"SHA-256 of the images with their labels and splits: {data_set.fingerprint}."
     )
     shown, which = _most_and_fewest(totals)

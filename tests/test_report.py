@@ -188,7 +188,7 @@ def test_names_of_classes_are_texts_in_any_script(full: Path) -> None:
 def test_the_page_says_on_what_its_figures_stand(full: Path) -> None:
     text = Page(full.read_text(encoding="utf-8")).text
     assert "Report on letters.mat" in text
-    assert "100 images of 5 classes, 20 of each" in text
+    assert "100 images of 5 classes, 20 of each. They are divided" in text
     assert "Entry 1 is the best of 2 by validation accuracy" in text
     assert "90.00% (88.0 to 91.7) of 1,000" in text
     assert "1 of 2 entries, on others.mat. Their validation and test accuracies are from" in text
@@ -200,6 +200,22 @@ def test_the_page_says_on_what_its_figures_stand(full: Path) -> None:
         re.search(r"\d+ \w*\s?(images|filters)|images in the table|networks: 2|how many images", c)
         for c in captions
     )
+
+
+def test_where_classes_have_different_numbers_of_images_the_median_is_named(
+    data_set: DataSet, tmp_path: Path
+) -> None:
+    rows = np.r_[0:100]  # 40 of A, 40 of B, 20 of C
+    labels = data_set.labels[rows]
+    splits = split_data(labels, np.arange(len(rows)) % 5 == 0, data_set.classes, 1)
+    uneven = dataclasses.replace(
+        data_set, images=data_set.images[rows], labels=labels, splits=splits
+    )
+    made = write_report(
+        uneven, ModelCollection(uneven.classes), tmp_path / "report", seed=1, read=refuse
+    )
+    text = Page(made.read_text(encoding="utf-8")).text
+    assert "100 images of 3 classes, 20 to 40 of each (median 40). They are divided" in text
 
 
 def test_without_entries_the_report_is_about_the_data_alone(
