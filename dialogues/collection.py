@@ -41,6 +41,8 @@ class CollectionDialogue(Dialogue):
         plan = read_training_plan(hyperparameter_file, parameter_file)  # problems are named at once
         if plan.activation_without_use:
             say(remarks.activation_without_use(plan.activation_without_use))
+        if repeated := plan.repeated():
+            say(remarks.repeated(repeated))
         copies = self._session.copies_of_training_images()
         if any(copies.values()):
             say(remarks.copies(copies, self._session.data_set))

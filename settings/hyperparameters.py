@@ -148,6 +148,15 @@ class TrainingPlan:
     tasks: tuple[TrainingTask, ...]
     activation_without_use: tuple[int, ...]
 
+    def repeated(self) -> tuple[tuple[TrainingTask, TrainingTask], ...]:
+        """Tasks that are the same training as an earlier one, each with that one before it."""
+        first: dict[str, TrainingTask] = {}
+        return tuple(
+            (earlier, task)
+            for task in self.tasks
+            if (earlier := first.setdefault(task.identity, task)) is not task
+        )
+
 
 def identity(layers: Sequence[Layer], parameters: TrainingParameters) -> str:
     """What makes two trainings the same: the layers, and the parameters that change the result.

@@ -1203,3 +1203,34 @@ def test_variants_written_as_text_are_read_as_they_were(
     dictionaries = [[layer_to_dictionary(layer) for layer in layers] for layers in variants]
     text = json.dumps(dictionaries, indent=1) if as_json else repr(dictionaries)
     assert variants_in(tmp_path, text) == tuple(variants)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "ways", "pairs"),
+    [
+        ((2, 3), (GOOD_TRAINING,), ()),
+        ((2, 3, 2), (GOOD_TRAINING,), (("variant 0", "variant 2"),)),
+        (
+            (2, 3),
+            (GOOD_TRAINING, GOOD_TRAINING | {"verbose": 0}),
+            (
+                ("variant 0, dictionary 0", "variant 0, dictionary 1"),
+                ("variant 1, dictionary 0", "variant 1, dictionary 1"),
+            ),
+        ),
+        ((2,), (GOOD_TRAINING, GOOD_TRAINING | {"train_epochs": 11}), ()),
+    ],
+)
+def test_trainings_that_two_files_ask_for_twice_are_known(
+    tmp_path: Path,
+    sizes: tuple[int, ...],
+    ways: tuple[dict[str, Any], ...],
+    pairs: tuple[tuple[str, str], ...],
+) -> None:
+    variants = [
+        [{"type": "flatten"}, {"type": "dense", "dense_layer_size": size}] for size in sizes
+    ]
+    (tmp_path / "v.txt").write_text(repr(variants))
+    (tmp_path / "t.txt").write_text(repr(list(ways)))
+    plan = read_training_plan(tmp_path / "v.txt", tmp_path / "t.txt")
+    assert tuple((earlier.name, task.name) for earlier, task in plan.repeated()) == pairs

@@ -296,6 +296,17 @@ def test_that_activations_of_a_list_change_nothing_is_said_before_training(
     assert not said or shown.index(sentence) < shown.index("Variant 0, dictionary 0 (1 of 2)")
 
 
+def test_what_two_files_ask_for_twice_is_said_before_training(
+    data_set: DataSet, tmp_path: Path
+) -> None:
+    (tmp_path / "v.txt").write_text("[[{'type':'flatten'}], [{'type':'flatten'}]]")
+    way = {"optimizer": "adam", "train_batch_size": 64, "train_epochs": 1}
+    (tmp_path / "t.txt").write_text(repr(way))
+    shown = talk(TrainerPredictor(data_set), "train", "v.txt", "t.txt", "n")
+    said = "Variant 1 is the same training as variant 0, and is trained once."
+    assert 0 < shown.index(said) < shown.index("Variant 0 (1 of 2)")
+
+
 def test_an_entry_trained_on_other_images_is_passed_over_with_that_said(
     make_data_set: Any, saved_collection: Path, tiny: Any
 ) -> None:

@@ -10,6 +10,9 @@ from rich.console import Console, RenderableType
 
 from cnn_model import Epoch, TrainingProgress
 from model_collection import ModelCollection, Schooling
+from settings.hyperparameters import TrainingTask
+from settings.network_layers import Flatten
+from settings.training_parameters import TrainingParameters
 from views import picture_text, remarks, results_text
 from views.training import SHORTEST_BAR, progress_line
 
@@ -173,3 +176,17 @@ def test_numbers_in_a_picture_are_told_for_the_first_of_the_names() -> None:
     assert few.endswith("in the picture: #3 for name 3, #4 for name 4.")
     many = remarks.written_as_numbers(classes[1:], classes)
     assert "#9 for name 9, and so on for 11 more, in the order of the characters." in many
+
+
+def test_trainings_that_are_asked_for_twice_are_told_in_one_sentence() -> None:
+    earlier, task = (
+        TrainingTask((Flatten(),), TrainingParameters("adam", 32, 1), name=f"variant {number}")
+        for number in (0, 3)
+    )
+    assert remarks.repeated([(earlier, task)]) == (
+        "Variant 3 is the same training as variant 0, and is trained once."
+    )
+    assert remarks.repeated([(earlier, task)] * 1200) == (
+        "1,200 trainings are the same as earlier ones, such as variant 3 as variant 0; each is "
+        "trained once."
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from counting import counted, in_runs
 from data_parser import DataSet
 from evaluation.recognition import Score
+from settings.hyperparameters import TrainingTask
 
 MOST_NUMBERED = 8  # names whose numbers are told
 LONGEST_REASON = 200
@@ -33,6 +34,18 @@ def activation_without_use(numbers: Sequence[int]) -> str:
     return (
         f"Every layer of {which} names its activation, or has none: 'activation' among the "
         "training parameters changes nothing there, and what differs in it alone is trained once."
+    )
+
+
+def repeated(pairs: Sequence[tuple[TrainingTask, TrainingTask]]) -> str:
+    """A sentence on trainings that two files ask for twice, one or more, each behind the first."""
+    earlier, task = pairs[0]
+    if len(pairs) == 1:
+        name = task.name[:1].upper() + task.name[1:]
+        return f"{name} is the same training as {earlier.name}, and is trained once."
+    return (
+        f"{len(pairs):,} trainings are the same as earlier ones, such as {task.name} as "
+        f"{earlier.name}; each is trained once."
     )
 
 
