@@ -136,16 +136,21 @@ def judge(
     clean_right = None if read is None else read(clean) == labels
     found = []
     for number, noise in enumerate(noises):
-        show(f"Restoring images with {noise.name} ...")
+        place = f"noise {number + 1} of {len(noises)}, {noise.name}"
         amounts = np.full(len(clean), noise.amount, np.float32)
         noisy = add_noise(clean, noise.kind, amounts, np.random.default_rng([seed, number]))
-        found.append(_findings(noise, clean, noisy, labels, restorers, read))
+        found.append(_findings(noise, clean, noisy, labels, restorers, read, _of(place, show)))
     return DenoisingFindings(
         images=len(rows),
         clean_accuracy=None if clean_right is None else float(clean_right.mean()),
         examples=clean[:EXAMPLES],
         by_noise=tuple(found),
     )
+
+
+def _of(place: str, show: Callable[[str], None]) -> Callable[[str], None]:
+    """Tells what is being done at a place."""
+    return lambda doing: show(f"Judging: {place}, {doing} ...")
 
 
 def _findings(
@@ -155,18 +160,21 @@ def _findings(
     labels: Labels,
     restorers: Mapping[str, Restorer],
     read: Reader | None,
+    show: Callable[[str], None],
 ) -> NoiseFindings:
+    show("noisy images")
     taken_for = labels if read is None else read(noisy)
 
     def finding(name: str | None, images: Images) -> Finding:
         right = None if read is None else read(images) == labels
         return Finding(name, measure(images, clean), right, images[:EXAMPLES])
 
-    restored = tuple(
-        finding(name, restore(noisy, noise.amount, taken_for))
-        for name, restore in restorers.items()
-    )
-    return NoiseFindings(noise, finding(None, noisy), restored, _comparison(restored))
+    of_noisy = finding(None, noisy)
+    restored = []
+    for number, (name, restore) in enumerate(restorers.items(), 1):
+        show(f"denoiser {number} of {len(restorers)}")
+        restored.append(finding(name, restore(noisy, noise.amount, taken_for)))
+    return NoiseFindings(noise, of_noisy, tuple(restored), _comparison(restored))
 
 
 def _comparison(restored: Sequence[Finding]) -> Comparison | None:

@@ -1,6 +1,7 @@
 """Tests of denoisers: their networks, their training, and how they are judged."""
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -176,7 +177,12 @@ def test_a_training_that_comes_to_nothing_is_told(data_set: DataSet) -> None:
 # ------------------------------------------------------------------------- findings
 
 
-def findings(data_set: DataSet, *, with_reader: bool = True) -> DenoisingFindings:
+def findings(
+    data_set: DataSet,
+    *,
+    with_reader: bool = True,
+    show: Callable[[str], None] = lambda doing: None,
+) -> DenoisingFindings:
     """Judged: one that gives the clean images' mean, and one that changes nothing."""
     mean = data_set.images.mean(axis=0).astype(np.uint8)
 
@@ -195,7 +201,18 @@ def findings(data_set: DataSet, *, with_reader: bool = True) -> DenoisingFinding
         },
         read if with_reader else None,
         seed=1,
+        show=show,
     )
+
+
+def test_what_is_being_judged_is_told_with_how_much_there_is_to_judge(data_set: DataSet) -> None:
+    told: list[str] = []
+    findings(data_set, show=told.append)
+    assert told == [
+        f"Judging: noise {number} of 2, {noise}, {doing} ..."
+        for number, noise in ((1, "gaussian 0.2"), (2, "salt_and_pepper 0.5"))
+        for doing in ("noisy images", "denoiser 1 of 2", "denoiser 2 of 2")
+    ]
 
 
 def test_restored_images_are_measured_against_the_clean_ones(data_set: DataSet) -> None:
