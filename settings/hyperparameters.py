@@ -38,6 +38,7 @@ from settings.training_parameters import (
     TrainingParameters,
     checked_training_values,
     training_parameters_from_dictionary,
+    without_idle_keys,
 )
 from settings.variant_file import (
     DEFAULT_ACTIVATION,
@@ -206,7 +207,7 @@ class _Dictionary:
         """What it says, where nothing is wrong in it."""
         about = {key: value for key, value in self.values.items() if key in SETTING_CHECKS}
         parameters = {key: self.values[key] for key in self.values if key not in about}
-        return TrainingSetting(TrainingParameters(**parameters), **about)
+        return TrainingSetting(TrainingParameters(**without_idle_keys(parameters)), **about)
 
     def may_be_for(self, number: int) -> bool:
         """Whether it is for a variant, or could be where it is not known which it is for."""

@@ -194,6 +194,22 @@ TRAINING_CHECKS: Mapping[str, Check] = {
 }
 
 
+# Values that change nothing beside a key that is left out.
+_IDLE: Mapping[str, Any] = {"label_smoothing": 0.0, "augmentation": Augmentation()}
+
+
+def without_idle_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Training parameters without the keys whose values do nothing.
+
+    For what a user writes, so that the same training has one identity. What a collection has kept
+    stays as it was written, since pupils name their teachers by it.
+
+    Args:
+        values: checked ones, as `TrainingParameters` has them.
+    """
+    return {key: value for key, value in values.items() if key not in _IDLE or value != _IDLE[key]}
+
+
 def training_parameters_to_json(parameters: TrainingParameters) -> dict[str, Any]:
     """Write training parameters as in their file, without the keys that were left out."""
     return {

@@ -1234,3 +1234,27 @@ def test_trainings_that_two_files_ask_for_twice_are_known(
     (tmp_path / "t.txt").write_text(repr(list(ways)))
     plan = read_training_plan(tmp_path / "v.txt", tmp_path / "t.txt")
     assert tuple((earlier.name, task.name) for earlier, task in plan.repeated()) == pairs
+
+
+@pytest.mark.parametrize(
+    ("idle", "is_idle"),
+    [
+        ({"label_smoothing": 0}, True),
+        ({"label_smoothing": 0.0}, True),
+        ({"augmentation": {"rotation": 0}}, True),
+        ({"augmentation": {"rotation": 0, "elastic": 0.0}, "label_smoothing": 0}, True),
+        ({"label_smoothing": 0.1}, False),
+        ({"augmentation": {"rotation": 0, "shift": 1}}, False),
+        ({"weight_decay": 0}, False),  # 'adamw' decays without the key
+        ({"warmup_epochs": 0, "learning_rate_schedule": "one_cycle", "learning_rate": 1}, False),
+    ],
+)
+def test_a_key_that_does_nothing_is_the_same_training_as_without_it(
+    tmp_path: Path, idle: dict[str, Any], is_idle: bool
+) -> None:
+    (plain, *_), (other, *_) = (
+        tasks_of(tmp_path, given_parameters)
+        for given_parameters in (GOOD_TRAINING, GOOD_TRAINING | idle)
+    )
+    assert (plain.identity == other.identity) is is_idle
+    assert (plain.parameters == other.parameters) is is_idle
