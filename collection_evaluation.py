@@ -13,12 +13,13 @@ import numpy.typing as npt
 from counting import counted
 from data_formats.problems import one_line, shown, shown_name
 from data_parser import DataSet, read_labelled_images
+from entries.entry import Entry
 from errors import DataError, UserError
 from evaluation import recognition
 from evaluation.class_labels import as_writable, class_labels, shortened, written_with
 from evaluation.plots import plot_confusion_matrix
 from evaluation.recognition import ConfusedPair, Confusion, Score
-from model_collection import Entry, ModelCollection
+from model_collection import ModelCollection
 from unused_path import unused_path
 
 MOST_DRAWN = 150  # classes of a confusion matrix: more would take gigabytes, and be read by nobody

@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from entries.entry import Entry
 from errors import UserError
-from model_collection import Entry, ModelCollection
+from model_collection import ModelCollection
 from settings import layer_lists, network_layers
 from settings.literal_files import quote
 from settings.training_parameters import Augmentation, Distillation, TrainingParameters

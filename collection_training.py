@@ -18,18 +18,13 @@ import numpy.typing as npt
 from crews import training_crew
 from crews.training_crew import Assignment, CrewMaker, TrainingCrew
 from data_parser import DataSet
+from entries.entry import Entry, Schooling
 from errors import HyperparameterError, UserError
 from evaluation import overlap
-from model_collection import (
-    Entry,
-    ModelCollection,
-    Schooling,
-    teacher_identity,
-    teacher_of,
-    with_whole_teachers,
-)
+from model_collection import ModelCollection, teacher_of
 from settings.hyperparameters import TrainingTask
 from settings.layer_lists import layer_lines
+from settings.teachers import teacher_identity, with_whole_teachers
 
 if TYPE_CHECKING:
     from cnn_model import TrainingProgress
@@ -110,7 +105,7 @@ def train(
         UserError: after all others were trained, variants that could not be; each is named.
         TrainingDefect: after all others were trained, some raised an exception.
     """
-    tasks = with_whole_teachers(tasks, collection)
+    tasks = with_whole_teachers(tasks, collection.identities())
     training = _Training(collection, tasks, data_set, retrain, observer, keep)
     training.skip_what_is_there()
     if not training.waiting:

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from entries.entry import Entry
 from errors import UserError
 from evaluation.report_plots import Curve, plot_learning_curves
-from model_collection import Entry, ModelCollection
+from model_collection import ModelCollection
 from settings.training_words import comparison
 from unused_path import unused_path
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from entries.entry import Entry
 from evaluation.recognition import Likely
 from image_generator import Drawing
-from model_collection import Entry
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,10 +38,11 @@ from command_line import Parser, a_seed, ctrl_c_leaves, run, say, whole_number_f
 from counting import counted
 from data_formats.problems import one_line, shown
 from data_parser import LabelledImages
+from entries.origin import library_versions
+from entries.reading import network_of
 from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, KINDS, GanSettings, read_gan_settings, same_training
 from generators.trained_generators import images_learnt, named
-from model_collection import library_versions, network_of
 from storage.collection_folder import load_collection
 from storage.generator_folder import (
     FORMAT,

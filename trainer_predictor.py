@@ -28,12 +28,14 @@ from denoisers.session_denoisers import ReadImages, SessionDenoisers
 from denoisers.trained_denoisers import TrainedDenoisers
 from denoising.noise import Noise
 from denoising.settings import DenoiserSettings
+from entries.entry import Entry
+from entries.reading import network_of
 from errors import CollectionError, UserError
 from evaluation import overlap, recognition
 from generators.generated_files import DrawnCharacters
 from generators.session_generators import SessionGenerators
 from generators.trained_generators import TrainedGenerators, TrainingPlan
-from model_collection import Entry, ModelCollection, network_of
+from model_collection import ModelCollection
 from prediction import Prediction, RestoredPrediction
 from settings import hyperparameters
 from settings.hyperparameters import TrainingTask

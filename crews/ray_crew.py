@@ -8,7 +8,7 @@ from dataclasses import replace
 from crews.ray_tasks import RayTasks, Reference, Reported, Reporter, Returned, TaskEvent
 from crews.training_crew import Assignment, Event, Finished, Outcome, Progressed, train_in_crew
 from data_parser import DataSet
-from model_collection import Entry
+from entries.entry import Entry
 
 MOST_LOST_NODES = 3  # that one training may have been on
 

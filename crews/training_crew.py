@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import model_collection
-from data_parser import DataSet
+from data_set import DataSet
+from entries import entry_training
+from entries.entry import Entry
 from errors import UserError
-from model_collection import Entry
 from settings.hyperparameters import TrainingTask
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def train_in_crew(
 
     number = assignment.number
     try:
-        entry = model_collection.train_entry(
+        entry = entry_training.train_entry(
             assignment.task,
             data_set,
             seed,
@@ -219,7 +219,7 @@ def train_in_crew(
         )
     except TrainingStopped:
         return Stopped(number)
-    except model_collection.TrainingDiverged:
+    except entry_training.TrainingDiverged:
         return Diverged(number)
     except UserError as error:
         return Refused(number, str(error))

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from data_parser import DataSet
 from denoising.progress import DenoiserProgress
 from denoising.settings import DenoiserSettings
+from entries.origin import library_versions, origin_of
 from errors import CollectionError, UserError
-from model_collection import library_versions, origin_of
 from storage import network_folder
 from storage.denoiser_folder import (
     FORMAT,

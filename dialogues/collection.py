@@ -11,9 +11,9 @@ from collection_query import select
 from counting import counted
 from dialogues.at_hand import at_hand
 from dialogues.common import Dialogue, stop_on_interrupt, with_status
+from entries.origin import origin_of
 from errors import UserError
 from evaluation.class_labels import class_labels
-from model_collection import origin_of
 from settings.hyperparameters import read_training_plan
 from storage.collection_folder import FILE_NAME
 from terminal import as_path, ask_yes_or_no, make_console, quoted, say, shown_path

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_parser import DataSet
+from entries.entry import Entry
 from errors import UserError
 from gan.settings import GanSettings, read_gan_settings
 from generators.generated_files import DrawnCharacters
@@ -22,7 +23,7 @@ from image_generator import (
     TrainedGenerator,
     make_generator,
 )
-from model_collection import Entry, ModelCollection
+from model_collection import ModelCollection
 
 if TYPE_CHECKING:
     from gan.course import TrainedGan

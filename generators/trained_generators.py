@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from counting import counted
 from data_parser import DataSet
+from entries.origin import library_versions
 from errors import CollectionError, UserError
 from gan.settings import CHARACTER_KINDS, GanSettings, same_training
-from model_collection import library_versions
 from storage import network_folder
 from storage.generator_folder import (
     FORMAT,

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from counting import counted
 from data_parser import SPLIT_NAMES, DataSet
+from entries.origin import origin_of
 from evaluation import embedding
 from evaluation.class_labels import ClassLabels
 from evaluation.report_plots import Map, plot_class_counts, plot_examples, plot_maps
-from model_collection import origin_of
 from reports import findings
 from reports.findings import ImageMap, Indices
 from reports.page import Block, Paragraph, Section, Table

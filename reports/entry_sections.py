@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_parser import DataSet
+from entries.origin import origin_of
 from evaluation.intervals import Proportion
 from evaluation.report_plots import plot_learning_curves, plot_proportions
 from learning_curves import MOST_CURVES, curve_of
-from model_collection import ModelCollection, origin_of
+from model_collection import ModelCollection
 from reports import findings
 from reports.findings import EntryFindings
 from reports.page import Block, Paragraph, Section, Table

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from data_parser import SPLIT_NAMES, DataSet
+from entries.entry import Entry
 from evaluation import embedding, recognition
 from evaluation.intervals import Proportion, wilson
 from evaluation.recognition import ConfusedPair, Score
-from model_collection import Entry, ModelCollection
+from model_collection import ModelCollection
 from settings import layer_lists, network_layers
 from settings.network_layers import Conv2D, Layer, Residual
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from data_parser import DataSet
+from entries.origin import origin_of
 from errors import UserError
 from evaluation.class_labels import ClassLabels, class_labels, written_with
-from model_collection import ModelCollection, origin_of
+from model_collection import ModelCollection
 from reports import findings, sections
 from reports.findings import BestFindings, Read, Show
 from reports.page import Paragraph, Section, page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from data_parser import DataSet
-from model_collection import origin_of
+from entries.origin import origin_of
 from reports.best_section import best_section, images_of_best
 from reports.data_sections import data_section, examples_section, maps_section
 from reports.entry_sections import curves_section, entries_section

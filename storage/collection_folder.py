@@ -24,16 +24,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from entries.entry import DataOrigin, Entry, EpochScores, Schooling, Weights
 from errors import CollectionError
 from evaluation.recognition import Score
-from model_collection import (
-    DataOrigin,
-    Entry,
-    EpochScores,
-    ModelCollection,
-    Schooling,
-    Weights,
-)
+from model_collection import ModelCollection
 from process_lock import LOCK_NAME, alone_in
 from settings import hyperparameters, layer_lists, training_parameters
 from settings.layer_weights import WeightArray

@@ -6,8 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
+from entries.entry import Entry
 from errors import CollectionError
-from model_collection import Entry, ModelCollection
+from model_collection import ModelCollection
 from storage.collection_folder import holds_collection, load_collection
 from unused_path import unused_path
 

@@ -19,7 +19,7 @@ LEVELS = (
     {"settings", "data_formats", "evaluation"},
     {"training", "denoising", "downloads", "image_groups", "fonts", "data_set"},
     {"cnn_model", "data_splits", "command_line"},
-    {"data_parser"},
+    {"data_parser", "entries"},
     {"gan", "model_collection", "keras_preload", "own_pictures"},
     {"storage", "crews", "collection_query", "collection_evaluation", "learning_curves"},
     {"collection_training", "image_generator", "reports"},

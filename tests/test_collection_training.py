@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import cnn_model
-import model_collection
 from collection_training import TrainingDefect, train
 from crews.in_process_crew import InProcessCrew
 from crews.training_crew import (
@@ -26,6 +25,7 @@ from crews.training_crew import (
     Stopped,
 )
 from data_parser import DataSet
+from entries import entry_training
 from errors import CollectionError, HyperparameterError, UserError
 from evaluation import overlap
 from model_collection import Entry, ModelCollection, Schooling, network_of, score_split
@@ -383,7 +383,7 @@ def test_an_exception_in_this_process_is_a_defect_with_its_traceback(
     def fail(*given: Any, **how: Any) -> Entry:
         raise ValueError("odd\nvery")
 
-    monkeypatch.setattr(model_collection, "train_entry", fail)
+    monkeypatch.setattr(entry_training, "train_entry", fail)
     collection = ModelCollection(data_set.classes)
     with pytest.raises(TrainingDefect, match=r"^variant 0: ValueError: odd\n") as caught:
         training(collection, tiny.tasks, data_set, observer=observer)

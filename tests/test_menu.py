@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 import data_parser
 import menu
-import model_collection
 from data_parser import DataSet, write_npz
 from dialogues import collection as collection_dialogue
 from dialogues import common
+from entries import entry_training
 from errors import CollectionError
 from menu import HELP, Menu
 from storage.collection_folder import save_collection
@@ -426,7 +426,7 @@ def test_entries_of_which_the_disk_took_only_some_are_not_left_without_asking(
 
 def failing_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first variant that is trained meets a defect."""
-    train_entry = model_collection.train_entry
+    train_entry = entry_training.train_entry
     problems = [ValueError("the wheel came off\nand rolled away")]
 
     def fail_or_train(*given: Any, **how: Any) -> Any:
@@ -434,7 +434,7 @@ def failing_once(monkeypatch: pytest.MonkeyPatch) -> None:
             raise problems.pop()
         return train_entry(*given, **how)
 
-    monkeypatch.setattr(model_collection, "train_entry", fail_or_train)
+    monkeypatch.setattr(entry_training, "train_entry", fail_or_train)
 
 
 def test_a_defect_in_one_variant_is_logged_with_its_traceback_and_the_next_is_trained(

@@ -1,4 +1,4 @@
-"""Tests of training a collection and of which entry is the best."""
+"""Tests of the entries of a collection: which is the best, and how they are trained."""
 
 import dataclasses
 import itertools
@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 import cnn_model
-import model_collection
 from data_parser import DataSet
+from entries.entry import Entry
+from entries.entry_training import train_entry
+from entries.half_precision import smallest_weights
+from entries.origin import origin_of
+from entries.reading import network_of, score_split
 from evaluation import overlap
 from evaluation.recognition import Score
-from model_collection import Entry, ModelCollection, network_of, score_split
+from model_collection import ModelCollection
 from settings.hyperparameters import TrainingTask
 from settings.layer_lists import weight_arrays
 from settings.network_layers import Flatten
@@ -129,7 +133,7 @@ def test_a_network_that_is_being_scored_can_be_stopped(
     monkeypatch.setattr(cnn_model, "FEW_IMAGES", 0)
     parameters = TrainingParameters("adam", 8, 1, calibration="classes")
     with pytest.raises(cnn_model.TrainingStopped):
-        model_collection.train_entry(
+        train_entry(
             TrainingTask((Flatten(),), parameters),
             data_set,
             3,
@@ -146,7 +150,7 @@ def test_weights_beyond_half_precision_are_kept_in_full(
     network = cnn_model.build_network((Flatten(),), 3)
     huge = tuple(array + np.float32(1e6) for array in cnn_model.get_weights(network))
     cnn_model.set_weights(network, huge)
-    kept, _ = model_collection._smallest_weights(network, data_set, lambda: False)
+    kept, _ = smallest_weights(network, data_set, lambda: False)
     assert all(np.array_equal(a, b) for a, b in zip(kept, huge, strict=True))
 
 
@@ -157,7 +161,7 @@ def test_weights_are_kept_in_full_where_half_precision_costs_accuracy(data_set: 
     bias[:] = 1, 1 + 1e-5, 1  # class 1 is ahead by less than half precision can say
     cnn_model.set_weights(network, (kernel, bias))
     labels = np.ones_like(data_set.labels)
-    kept, score = model_collection._smallest_weights(
+    kept, score = smallest_weights(
         network, dataclasses.replace(data_set, labels=labels), lambda: False
     )
     assert kept[0].dtype == np.float32 and score.accuracy == 1.0
@@ -166,4 +170,4 @@ def test_weights_are_kept_in_full_where_half_precision_costs_accuracy(data_set: 
 
 def test_a_file_name_that_no_terminal_should_see_is_made_harmless(data_set: DataSet) -> None:
     odd = dataclasses.replace(data_set, source=Path("a\x1b[2J\n\udcff.mat"))
-    assert model_collection.origin_of(odd).name == "a?[2J??.mat"
+    assert origin_of(odd).name == "a?[2J??.mat"

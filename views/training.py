@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from collection_training import TrainingObserver
 from counting import counted
-from model_collection import DataOrigin, Entry
+from entries.entry import DataOrigin, Entry
 from sentences import sentence
 from settings.hyperparameters import TrainingTask
 from settings.training_words import training_summary
