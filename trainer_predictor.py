@@ -18,6 +18,7 @@ import numpy.typing as npt
 import collection_evaluation
 import collection_training
 from collection_evaluation import Evaluation
+from collection_reading import CollectionReader, best_entry
 from collection_training import TrainingObserver
 from crews.cluster_address import check_that_something_answers
 from crews.crew_choice import choose_crew
@@ -29,7 +30,6 @@ from denoisers.trained_denoisers import TrainedDenoisers
 from denoising.noise import Noise
 from denoising.settings import DenoiserSettings
 from entries.entry import Entry
-from entries.reading import network_of
 from errors import CollectionError, UserError
 from evaluation import overlap, recognition
 from generators.generated_files import DrawnCharacters
@@ -44,8 +44,6 @@ from storage.collection_folder import load_collection, save_collection
 from storage.replaced_collection import keep_copy
 
 if TYPE_CHECKING:
-    import keras
-
     from denoisers.denoising_findings import DenoisingFindings, RestoredImage
     from gan.course import TrainedGan
     from gan.progress import Progress
@@ -100,7 +98,7 @@ class TrainerPredictor:
         random = np.random.default_rng(seed)
         self._generators = SessionGenerators(data_set, self.trained_generators, random)
         self._denoisers = SessionDenoisers(data_set, self.trained_denoisers, random, seed)
-        self._network_of_best: tuple[Entry, keras.Model] | None = None
+        self._reader = CollectionReader()
 
     def train(
         self,
@@ -194,7 +192,7 @@ class TrainerPredictor:
             UserError: no network, no such generator, or no such character.
         """
         class_index, stands_for = self.data_set.class_of(character)
-        best = self._best()
+        best = best_entry(self.collection)
         drawing = self._generators.draw(generator, class_index, self.collection)
         probabilities = self._read(best, drawing.image[np.newaxis])[0]
         return Prediction(
@@ -220,7 +218,7 @@ class TrainerPredictor:
         """
         import own_pictures  # with what it needs, which other commands do without
 
-        best = self._best()
+        best = best_entry(self.collection)
         return own_pictures.read_all(
             paths,
             self.collection.classes,
@@ -287,7 +285,9 @@ class TrainerPredictor:
         Raises:
             UserError: nothing was restored, or there is no network.
         """
-        return self._denoisers.read_restored(lambda images: self._read(self._best(), images))
+        return self._denoisers.read_restored(
+            lambda images: self._read(best_entry(self.collection), images)
+        )
 
     def report(self, folder: Path, *, show: Callable[[str], None] = lambda doing: None) -> Path:
         """Write a page with pictures on the open data set and the collection.
@@ -309,12 +309,6 @@ class TrainerPredictor:
         return write_report(
             self.data_set, self.collection, folder, seed=self.seed, read=self._read, show=show
         )
-
-    def _best(self) -> Entry:
-        best = self.collection.best()
-        if best is None:
-            raise UserError("there is no trained network yet: use Train, or Load a folder, first")
-        return best
 
     def _best_reader(self) -> ReadImages | None:
         """How the best network reads images; None where there is no network."""
@@ -444,18 +438,7 @@ class TrainerPredictor:
         return self._generators.draw_line(generator, text, self.collection)
 
     def _read(self, entry: Entry, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        import cnn_model
-
-        return cnn_model.predict(self._network(entry), images)
-
-    def _network(self, entry: Entry) -> keras.Model:
-        """The network of an entry; only that of the best is kept, since there may be thousands."""
-        if self._network_of_best is not None and self._network_of_best[0] is entry:
-            return self._network_of_best[1]
-        network = network_of(entry, len(self.collection.classes))
-        if entry is self.collection.best():
-            self._network_of_best = entry, network
-        return network
+        return self._reader.read(self.collection, entry, images)
 
     def save(self, folder: Path) -> Path | None:
         """Save the collection.
@@ -501,7 +484,7 @@ class TrainerPredictor:
         self.collection = loaded
         self.autosave.collection_loaded(folder)
         self.has_unsaved_entries = self.autosave.folder is not None
-        self._network_of_best = None
+        self._reader.forget()
         self._generators.forget()
 
     def evaluate(
@@ -516,7 +499,7 @@ class TrainerPredictor:
         Raises:
             UserError: no network, or the data set cannot be used.
         """
-        best = self._best()
+        best = best_entry(self.collection)
         return collection_evaluation.evaluate(
             self.data_set, self.collection, best, path, self._read, show
         )

@@ -21,7 +21,10 @@ LEVELS = (
     {"cnn_model", "data_splits", "command_line"},
     {"data_parser", "entries"},
     {"gan", "model_collection", "keras_preload", "own_pictures"},
-    {"storage", "crews", "collection_query", "collection_evaluation", "learning_curves"},
+    {
+        *("storage", "crews", "collection_query", "collection_evaluation", "collection_reading"),
+        "learning_curves",
+    },
     {"collection_training", "image_generator", "reports"},
     {"generators", "prediction"},
     {"denoisers"},

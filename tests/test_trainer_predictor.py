@@ -314,7 +314,7 @@ def test_networks_are_let_go_once_they_have_read(
         built.append(weakref.ref(network))
         return network
 
-    monkeypatch.setattr("trainer_predictor.network_of", building)
+    monkeypatch.setattr("collection_reading.network_of", building)
     session.evaluate(None)
     session.evaluate(None)
     gc.collect()
