@@ -14,6 +14,27 @@ from errors import DataError
 
 
 @contextlib.contextmanager
+def taking_the_place_of(path: Path, beside: Path) -> Iterator[None]:
+    """Have a file that is written within this context replace another one in one step.
+
+    Args:
+        path: The file to be written; an existing one stays where something goes wrong.
+        beside: Where it is written, in the same folder; nothing is left there in the end.
+
+    Raises:
+        OSError: The file cannot be put in its place.
+    """
+    try:
+        yield
+        with beside.open("r+b") as file:  # on disk before its name is
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a new file beside `path` that takes its place only if everything went well.
 
@@ -29,16 +50,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     with _saying(path, OSError, ValueError):  # ValueError: what is no file name at all
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         file = beside.open("xb")
-    try:
-        with _saying(path, OSError):
-            with file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with _saying(path, OSError), taking_the_place_of(path, beside), file:
+        yield file
 
 
 @contextlib.contextmanager

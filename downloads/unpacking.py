@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from data_formats.problems import one_line, shown
+from data_formats.replacing import taking_the_place_of
 from downloads.problems import Damaged, DownloadError
 
 PART = ".part"
@@ -170,7 +170,7 @@ def store(pieces: Iterator[bytes], target: Path, expected: Expected) -> str:
     check_space(target.parent, expected.size or 0)
     part = target.with_name(target.name + PART)
     digest, crc, size = hashlib.sha256(), 0, 0
-    try:
+    with on_disk(target), taking_the_place_of(target, part):
         with on_disk(part), part.open("wb") as file:
             for piece in pieces:
                 size += len(piece)
@@ -179,14 +179,7 @@ def store(pieces: Iterator[bytes], target: Path, expected: Expected) -> str:
                 digest.update(piece)
                 crc = zlib.crc32(piece, crc)
                 file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
         _check(expected, size, crc, digest.hexdigest())
-        with on_disk(target):
-            os.replace(part, target)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     return digest.hexdigest()
 
 

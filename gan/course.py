@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from data_formats.replacing import taking_the_place_of
 from gan.arrays import Images
 
 PREVIEW_IMAGES = 16
@@ -86,16 +86,16 @@ def save_checkpoint(path: Path, model: keras.Model, course: Course) -> None:
         OSError: it cannot be written; an earlier one is unchanged.
     """
     new = path.with_name(f"new-{path.name}")
-    model.save_weights(new)
-    with h5py.File(new, "a") as file:
-        about = file.create_group(COURSE)
-        about.attrs["step"] = course.step
-        about.attrs["seconds"] = course.seconds
-        for name in ("losses", "previews", "preview_steps"):
-            about.create_dataset(name, data=getattr(course, name))
-        for index, average in enumerate(course.averages):
-            about.create_dataset(f"{AVERAGES}/{index}", data=average)
-    os.replace(new, path)
+    with taking_the_place_of(path, new):
+        model.save_weights(new)
+        with h5py.File(new, "a") as file:
+            about = file.create_group(COURSE)
+            about.attrs["step"] = course.step
+            about.attrs["seconds"] = course.seconds
+            for name in ("losses", "previews", "preview_steps"):
+                about.create_dataset(name, data=getattr(course, name))
+            for index, average in enumerate(course.averages):
+                about.create_dataset(f"{AVERAGES}/{index}", data=average)
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> Course:

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from data_formats.replacing import taking_the_place_of
 from errors import CollectionError
 
 WEIGHTS_ROW_NAME = re.compile(r"[0-9a-f]{16}\.weights\.npy")
@@ -126,16 +126,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     part = path.with_name(path.name + TEMPORARY_SUFFIX)
     part.unlink(missing_ok=True)  # what a killed session left; never written through a link
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+    with taking_the_place_of(path, part), part.open("xb") as file:
+        file.write(content)
 
 
 def holds_document(folder: Path) -> bool:
