@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crews import training_crew
+from crews.ending import (
+    PAUSE,
+    TrainingDefect,
+    defect_of,
+    grouped_by_reason,
+    work_within_grace,
+)
 from crews.training_crew import Assignment, CrewMaker, TrainingCrew
 from data_parser import DataSet
 from entries.entry import Entry, Schooling
@@ -30,13 +36,7 @@ if TYPE_CHECKING:
     from cnn_model import TrainingProgress
 
 TRIES = 2
-PAUSE = 0.1  # seconds between two looks at whether to stop
-GRACE = 3.0  # seconds in which a crew may end by itself
 DIVERGED = "the weights grew without bound; try a lower 'learning_rate'"
-
-
-class TrainingDefect(Exception):
-    """Trainings raised exceptions that are defects of the program; holds their tracebacks."""
 
 
 class TrainingObserver(Protocol):
@@ -130,9 +130,9 @@ def _stop(crew: TrainingCrew, training: _Training) -> None:
 
     training.stopped = True
     crew.ask_to_stop()
-    latest = time.monotonic() + GRACE
-    while training.running and time.monotonic() < latest:
-        crew.work(PAUSE, training.hear)
+    work_within_grace(
+        lambda: bool(training.running), lambda seconds: crew.work(seconds, training.hear)
+    )
     raise TrainingStopped from training.defect()
 
 
@@ -333,10 +333,10 @@ class _Training:
         """The exceptions that trainings raised, as one; None where there was none."""
         if not self._tracebacks:
             return None
-        defect = TrainingDefect(self._first_error)
-        for number, text in sorted(self._tracebacks.items()):
-            defect.add_note(f"\n{self._name(number)}:\n{text}")
-        return defect
+        return defect_of(
+            self._first_error,
+            ((self._name(number), text) for number, text in sorted(self._tracebacks.items())),
+        )
 
     def raise_problems(self) -> None:
         """Raise what is to be said after everything else was trained; see `train`."""
@@ -345,9 +345,9 @@ class _Training:
             raise defect
         if not self._reasons:
             return
-        by_reason: dict[str, list[str]] = {}
-        for number, reason in sorted(self._reasons.items()):
-            by_reason.setdefault(reason, []).append(self._name(number))
+        by_reason = grouped_by_reason(
+            (self._name(number), reason) for number, reason in sorted(self._reasons.items())
+        )
         raise UserError(
             "\n".join(
                 f"not in the collection: {'; '.join(names)}, since {reason}"

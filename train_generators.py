@@ -86,7 +86,7 @@ def _end_with_parent() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class GeneratorTask:
     """What one generator is trained on.
 
     Attributes:
@@ -108,24 +108,24 @@ class Lesson:
     seed: int
 
     def taught(self, generator: CharacterGenerator) -> bool:
-        """Whether a generator came of this very lesson."""
+        """Whether a generator came of this very task."""
         return same_training(generator.settings, self.settings) and (
             generator.seed,
             generator.data,
         ) == (self.seed, self.data)
 
     def identity(self) -> str:
-        """16 hexadecimal digits that another lesson has otherwise."""
+        """16 hexadecimal digits that another task has otherwise."""
         training = dataclasses.replace(self.settings, latent_scale=1.0)
         told = repr((self.kind, self.characters, self.data, training, self.seed))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def teach(lesson: Lesson, checkpoint: Path | None = None) -> CharacterGenerator:
+def teach(task: GeneratorTask, checkpoint: Path | None = None) -> CharacterGenerator:
     """Train a generator.
 
     Args:
-        lesson: what on.
+        task: on what, and how.
         checkpoint: of a generator of many characters; see `gan.training`.
 
     Raises:
@@ -135,26 +135,26 @@ def teach(lesson: Lesson, checkpoint: Path | None = None) -> CharacterGenerator:
     from gan.training import GanDiverged, train_conditional_generator, train_generator
 
     try:
-        if lesson.kind in CHARACTER_KINDS:
-            trained = train_generator(lesson.kind, lesson.images, lesson.settings, lesson.seed)
+        if task.kind in CHARACTER_KINDS:
+            trained = train_generator(task.kind, task.images, task.settings, task.seed)
         else:
             trained = train_conditional_generator(
-                lesson.images,
-                lesson.labels,
-                lesson.settings,
-                lesson.seed,
+                task.images,
+                task.labels,
+                task.settings,
+                task.seed,
                 show=_Log().show,
                 checkpoint=checkpoint,
             )
     except (GanDiverged, CheckpointError) as error:
-        raise UserError(f"{named(lesson.characters)}: {error}") from error
+        raise UserError(f"{named(task.characters)}: {error}") from error
     return CharacterGenerator(
-        characters=lesson.characters,
-        settings=lesson.settings,
+        characters=task.characters,
+        settings=task.settings,
         steps=trained.steps,
         seconds=trained.seconds,
-        seed=lesson.seed,
-        data=lesson.data,
+        seed=task.seed,
+        data=task.data,
         quality={},
         versions=library_versions(),
         weights=trained.weights,
@@ -258,36 +258,36 @@ def _collect(options: argparse.Namespace) -> None:
     with ctrl_c_leaves(
         f"what was finished is in {shown(folder)}: the same command goes on from there"
     ):
-        lessons = _missing_lessons(options, folder)
+        tasks = _missing_tasks(options, folder)
         if options.kind in CHARACTER_KINDS:
-            _train_side_by_side(lessons, folder, options.workers)
+            _train_side_by_side(tasks, folder, options.workers)
         else:
-            for lesson in lessons:
-                _train_resumably(lesson, folder)
+            for task in tasks:
+                _train_resumably(task, folder)
 
 
-def _missing_lessons(options: argparse.Namespace, folder: Path) -> list[Lesson]:
+def _missing_tasks(options: argparse.Namespace, folder: Path) -> list[GeneratorTask]:
     """What no generator of the folder was taught yet; others are told how to draw by now."""
     kept = load_generators(folder, options.kind)
     if (reason := why_not_kept(folder, FORMAT)) is not None:
         raise CollectionError(reason)
-    lessons = []
-    for lesson in _lessons(options):
-        there = kept.get(lesson.characters)
-        if there is None or not lesson.taught(there):
-            lessons.append(lesson)
-        elif there.settings != lesson.settings:  # only how it draws
-            change = _drawing_otherwise(lesson)
+    tasks = []
+    for task in _tasks(options):
+        there = kept.get(task.characters)
+        if there is None or not task.taught(there):
+            tasks.append(task)
+        elif there.settings != task.settings:  # only how it draws
+            change = _drawing_otherwise(task)
             change_generators(folder, options.kind, change, _say_who_is_waited_for(folder))
-    return lessons
+    return tasks
 
 
-def _train_resumably(lesson: Lesson, folder: Path) -> None:
+def _train_resumably(task: GeneratorTask, folder: Path) -> None:
     """Train one generator, with a checkpoint beside the folder from which it goes on."""
-    checkpoint = folder.with_name(f"{folder.name}-{lesson.identity()}{SUFFIX}")
+    checkpoint = folder.with_name(f"{folder.name}-{task.identity()}{SUFFIX}")
     try:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        _keep(folder, lesson.kind, teach(lesson, checkpoint))
+        _keep(folder, task.kind, teach(task, checkpoint))
         checkpoint.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
@@ -295,12 +295,12 @@ def _train_resumably(lesson: Lesson, folder: Path) -> None:
         ) from error
 
 
-def _train_side_by_side(lessons: Sequence[Lesson], folder: Path, count: int) -> None:
+def _train_side_by_side(tasks: Sequence[GeneratorTask], folder: Path, count: int) -> None:
     """Train many generators, each on one core of its own; what fails stops no other."""
     failed = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, context, use_one_core) as workers:
-        trainings = {workers.submit(teach, lesson): lesson for lesson in lessons}
+        trainings = {workers.submit(teach, task): task for task in tasks}
         for finished in as_completed(trainings):
             try:
                 generator = finished.result()
@@ -320,25 +320,25 @@ def _train_side_by_side(lessons: Sequence[Lesson], folder: Path, count: int) -> 
                 workers.shutdown(wait=False, cancel_futures=True)
                 raise
     if failed:
-        raise UserError(_not_trained([one for one in lessons if one in failed], len(lessons)))
+        raise UserError(_not_trained([one for one in tasks if one in failed], len(tasks)))
 
 
-def _not_trained(failed: Sequence[Lesson], count: int) -> str:
-    characters = one_line(", ".join(named(lesson.characters) for lesson in failed))
+def _not_trained(failed: Sequence[GeneratorTask], count: int) -> str:
+    characters = one_line(", ".join(named(task.characters) for task in failed))
     return (
         f"not trained: {characters} ({len(failed)} of {counted(count, 'generator')}); "
         "give these as --characters, with another --seed or other --settings"
     )
 
 
-def _drawing_otherwise(lesson: Lesson) -> Callable[[Generators], Generators]:
-    """Gives a generator the lesson's settings, where no other program trained another meanwhile."""
+def _drawing_otherwise(task: GeneratorTask) -> Callable[[Generators], Generators]:
+    """Gives a generator the task's settings, where no other program trained another meanwhile."""
 
     def change(kept: Generators) -> Generators:
-        there = kept.get(lesson.characters)
-        if there is None or not lesson.taught(there):
+        there = kept.get(task.characters)
+        if there is None or not task.taught(there):
             return kept
-        return kept | {lesson.characters: dataclasses.replace(there, settings=lesson.settings)}
+        return kept | {task.characters: dataclasses.replace(there, settings=task.settings)}
 
     return change
 
@@ -361,7 +361,7 @@ def _keep(folder: Path, kind: str, generator: CharacterGenerator) -> None:
     say(f"{named(generator.characters)} {generator.seconds:.0f} s")
 
 
-def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:
+def _tasks(options: argparse.Namespace) -> Iterator[GeneratorTask]:
     settings = read_gan_settings(options.settings).get(options.kind)
     if settings is None:
         raise UserError(f"{shown(options.settings)} has no settings for {options.kind!r}")
@@ -380,7 +380,7 @@ def _lessons(options: argparse.Namespace) -> Iterator[Lesson]:
                 raise UserError(
                     f"{shown(options.dataset)} has no image of {character!r} to learn from"
                 )
-        yield Lesson(
+        yield GeneratorTask(
             options.kind,
             characters,
             data.images[rows],

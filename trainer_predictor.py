@@ -123,7 +123,7 @@ class TrainerPredictor:
             UserError: some variants could not be trained, and all others were.
             CollectionError: entries could not be kept on disk; all are trained, and in memory.
             cnn_model.TrainingStopped: `should_stop` said so; finished entries stay.
-            collection_training.TrainingDefect: some variants met a defect of the program.
+            crews.ending.TrainingDefect: some variants met a defect of the program.
         """
         tasks = hyperparameters.read_training_tasks(hyperparameter_file, training_parameter_file)
         not_kept: list[CollectionError] = []
@@ -383,7 +383,7 @@ class TrainerPredictor:
         Raises:
             UserError: as `plan_generator`; or there is no cluster, or it cannot be used; or some
                 could not be trained or kept, and all others were.
-            collection_training.TrainingDefect: some met a defect of the program.
+            crews.ending.TrainingDefect: some met a defect of the program.
         """
         if self.cluster is None:
             raise UserError("the session has no cluster to train generators on")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from collection_training import TrainingDefect
 from crews import training_crew
+from crews.ending import PAUSE, defect_of, grouped_by_reason, work_within_grace
 from crews.ray_tasks import RayTasks, Reference, Reported, Reporter, Returned, TaskEvent
 from errors import UserError
 from gan.settings import GanSettings
@@ -23,13 +22,11 @@ if TYPE_CHECKING:
     from gan.progress import GanProgress
 
 TRIES = 3  # of each generator, whose node may be lost or its process dead
-PAUSE = 0.1  # seconds between two looks at whether to stop
-GRACE = 3.0  # seconds in which cancelled tasks may end
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
-    """What the generator of a character learns.
+class CharacterTask:
+    """What the generator of a character is trained on.
 
     Attributes:
         kind: one of `gan.settings.CHARACTER_KINDS`.
@@ -79,10 +76,10 @@ def train_generator_on_node(
 
     Args:
         reporter: told how far it is.
-        kind: see `Lesson`.
-        images: see `Lesson`; in memory that all processes of the node share.
-        settings: see `Lesson`.
-        seed: see `Lesson`.
+        kind: see `CharacterTask`.
+        images: see `CharacterTask`; in memory that all processes of the node share.
+        settings: see `CharacterTask`.
+        seed: see `CharacterTask`.
 
     Raises:
         UserError: the weights grew without bound.
@@ -101,10 +98,10 @@ def train_generator_on_node(
 
 def train_on_cluster(
     address: str,
-    lessons: Sequence[Lesson],
+    tasks: Sequence[CharacterTask],
     *,
     observer: GeneratorObserver,
-    keep: Callable[[Lesson, TrainedGan], bool],
+    keep: Callable[[CharacterTask, TrainedGan], bool],
     should_stop: Callable[[], bool],
 ) -> None:
     """Train generators, as many at a time as the cluster has processors.
@@ -113,7 +110,7 @@ def train_on_cluster(
 
     Args:
         address: HOST:PORT of the cluster's head node.
-        lessons: of characters that are all different.
+        tasks: of characters that are all different.
         observer: is told how it goes.
         keep: is given each generator as soon as it is trained; says whether it could keep it.
         should_stop: asked several times a second; what is not finished then is given up.
@@ -121,73 +118,73 @@ def train_on_cluster(
     Raises:
         UserError: the cluster cannot be used; or, after all others were trained, some could not
             be, and each is named.
-        TrainingDefect: after all others were trained, some raised an exception.
+        crews.ending.TrainingDefect: after all others were trained, some raised an exception.
     """
-    training = _Training(lessons, RayTasks(address, most_lost_nodes=1), observer, keep)
+    training = _Training(tasks, RayTasks(address, most_lost_nodes=1), observer, keep)
     training.run(should_stop)
     training.raise_problems()
 
 
 class _Training:
-    """The lessons of one call of `train_on_cluster`, by number, and what has become of each."""
+    """The tasks of one call of `train_on_cluster`, by number, and what has become of each."""
 
     def __init__(
         self,
-        lessons: Sequence[Lesson],
-        tasks: RayTasks,
+        tasks: Sequence[CharacterTask],
+        ray: RayTasks,
         observer: GeneratorObserver,
-        keep: Callable[[Lesson, TrainedGan], bool],
+        keep: Callable[[CharacterTask, TrainedGan], bool],
     ) -> None:
-        self._lessons = lessons
         self._tasks = tasks
+        self._ray = ray
         self._observer = observer
         self._keep = keep
-        self._waiting = list(range(len(lessons)))
+        self._waiting = list(range(len(tasks)))
         self._running: set[int] = set()
         self._stopped = False
         self._images: dict[int, Reference] = {}
         self._tries: Counter[int] = Counter()
-        self._reasons: dict[str, list[str]] = {}  # characters by why they could not be trained
+        self._reasons: dict[str, str] = {}  # why a character's could not be trained
         self._tracebacks: dict[str, training_crew.Failed] = {}
 
     def run(self, should_stop: Callable[[], bool]) -> None:
         """Train until all is done, or until it is to stop; see `train_on_cluster`."""
         try:
-            self._tasks.open(train_generator_on_node)
+            self._ray.open(train_generator_on_node)
             while (self._waiting or self._running) and not self._stopped:
                 if should_stop():
                     self._stopped = True
                     break
                 self._send()
-                self._tasks.work(PAUSE, self._hear)
+                self._ray.work(PAUSE, self._hear)
             if self._stopped:
                 self._stop()
         finally:
-            self._tasks.close()
+            self._ray.close()
 
     def _send(self) -> None:
-        while self._waiting and len(self._running) < self._tasks.places():
+        while self._waiting and len(self._running) < self._ray.places():
             number = self._waiting.pop(0)
-            lesson = self._lessons[number]
+            task = self._tasks[number]
             self._running.add(number)
             self._tries[number] += 1
             if number not in self._images:
-                self._images[number] = self._tasks.put(lesson.images)
+                self._images[number] = self._ray.put(task.images)
             images = self._images[number]
-            self._tasks.submit(number, lesson.kind, images, lesson.settings, lesson.seed)
+            self._ray.submit(number, task.kind, images, task.settings, task.seed)
 
     def _stop(self) -> None:
         """Give up what is under way, and hear for a little while what is finished just now."""
-        self._tasks.cancel()
-        latest = time.monotonic() + GRACE
-        while self._running and time.monotonic() < latest:
-            self._tasks.work(PAUSE, self._hear)
+        self._ray.cancel()
+        work_within_grace(
+            lambda: bool(self._running), lambda seconds: self._ray.work(seconds, self._hear)
+        )
         unfinished = sorted({*self._waiting, *self._running})
         if unfinished:
-            self._observer.stopped([self._lessons[number].character for number in unfinished])
+            self._observer.stopped([self._tasks[number].character for number in unfinished])
 
     def _hear(self, event: TaskEvent) -> None:
-        number, character = event.number, self._lessons[event.number].character
+        number, character = event.number, self._tasks[event.number].character
         match event:
             case training_crew.Started():
                 self._observer.started(character)
@@ -206,7 +203,7 @@ class _Training:
                 return
             case Returned(value=value):
                 trained = _in_memory_of_its_own(value)
-                kept = self._keep(self._lessons[number], trained)
+                kept = self._keep(self._tasks[number], trained)
                 self._observer.finished(character, trained, kept)
             case training_crew.Refused(reason=reason):
                 self._fail(character, reason)
@@ -216,7 +213,7 @@ class _Training:
         del self._images[number]
 
     def _try_again(self, number: int, reason: str) -> None:
-        character = self._lessons[number].character
+        character = self._tasks[number].character
         if self._tries[number] < TRIES:
             self._waiting.append(number)
             self._observer.interrupted(character, reason)
@@ -229,22 +226,23 @@ class _Training:
             )
 
     def _fail(self, character: str, reason: str) -> None:
-        self._reasons.setdefault(reason, []).append(character)
+        self._reasons[character] = reason
         self._observer.failed(character, reason)
 
     def raise_problems(self) -> None:
         """Raise what is to be said after everything else was trained; see `train_on_cluster`."""
         if self._tracebacks:
-            character, first = next(iter(self._tracebacks.items()))
-            defect = TrainingDefect(f"the generator of {character!r}: {first.error}")
-            for character, failed in self._tracebacks.items():
-                defect.add_note(f"\nthe generator of {character!r}:\n{failed.traceback}")
-            raise defect
+            names = [f"the generator of {character!r}" for character in self._tracebacks]
+            failures = list(self._tracebacks.values())
+            raise defect_of(
+                f"{names[0]}: {failures[0].error}",
+                zip(names, (failed.traceback for failed in failures), strict=True),
+            )
         if self._reasons:
             raise UserError(
                 "\n".join(
                     f"no generator of {', '.join(map(repr, characters))}, since {reason}"
-                    for reason, characters in self._reasons.items()
+                    for reason, characters in grouped_by_reason(self._reasons.items()).items()
                 )
             )
 

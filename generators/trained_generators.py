@@ -220,27 +220,27 @@ class TrainedGenerators:
                 trained; or some could not be, while all others were.
             CollectionError: generators are trained, and in memory, but cannot be kept in the
                 folder.
-            collection_training.TrainingDefect: some met a defect of the program.
+            crews.ending.TrainingDefect: some met a defect of the program.
         """
-        from generators.ray_generators import Lesson, train_on_cluster  # seldom needed
+        from generators.ray_generators import CharacterTask, train_on_cluster  # seldom needed
 
         self._read(kind)  # a damaged folder is told of before the training
-        lessons = []
+        tasks = []
         for class_index in class_indices:
             characters = self._characters(kind, class_index)
             images = self._data_set.images[self._rows(characters)]
-            lessons.append(Lesson(kind, characters[0], images, settings, self._seed))
+            tasks.append(CharacterTask(kind, characters[0], images, settings, self._seed))
         not_kept: list[CollectionError] = []
 
-        def keep(lesson: Lesson, trained: TrainedGan) -> bool:
+        def keep(task: CharacterTask, trained: TrainedGan) -> bool:
             try:
-                self._keep_trained(kind, (lesson.character,), lesson.images, settings, trained)
+                self._keep_trained(kind, (task.character,), task.images, settings, trained)
             except CollectionError as error:  # no reason to give up those that follow
                 not_kept.append(error)
                 return False
             return True
 
-        train_on_cluster(address, lessons, observer=observer, keep=keep, should_stop=should_stop)
+        train_on_cluster(address, tasks, observer=observer, keep=keep, should_stop=should_stop)
         if not_kept:
             raise not_kept[-1]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import cnn_model
-from collection_training import TrainingDefect, train
+from collection_training import train
+from crews.ending import TrainingDefect
 from crews.in_process_crew import InProcessCrew
 from crews.training_crew import (
     Assignment,

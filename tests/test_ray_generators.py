@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from collection_training import TrainingDefect
+from crews.ending import TrainingDefect
 from crews.ray_tasks import Returned, TaskEvent
 from crews.training_crew import Died, Failed, Refused, Started, Stopped
 from data_parser import DataSet
@@ -216,13 +216,13 @@ def test_ctrl_c_ends_the_trainings_and_keeps_what_is_finished(
     cluster: Any, letters: DataSet, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = TrainedGenerators(letters, root, SEED)
-    lessons = ray_generators.Lesson
+    original = ray_generators.CharacterTask
     endless_but_a = {"A": TINY}
 
-    def lesson(kind: str, character: str, images: Any, settings: Any, seed: int) -> Any:
-        return lessons(kind, character, images, endless_but_a.get(character, ENDLESS), seed)
+    def task(kind: str, character: str, images: Any, settings: Any, seed: int) -> Any:
+        return original(kind, character, images, endless_but_a.get(character, ENDLESS), seed)
 
-    monkeypatch.setattr(ray_generators, "Lesson", lesson)
+    monkeypatch.setattr(ray_generators, "CharacterTask", task)
     observer = Watching()
 
     def one_is_finished_and_another_under_way() -> bool:
@@ -260,14 +260,14 @@ def test_a_generator_whose_process_dies_is_trained_again(
 def test_weights_that_grow_without_bound_are_said_and_the_others_are_kept(
     cluster: Any, letters: DataSet, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = ray_generators.Lesson
+    original = ray_generators.CharacterTask
 
-    def lesson(kind: str, character: str, images: Any, settings: Any, seed: int) -> Any:
+    def task(kind: str, character: str, images: Any, settings: Any, seed: int) -> Any:
         rate = 1e30 if character == "A" else settings.generator_learning_rate
         changed = replace(settings, generator_learning_rate=rate)
         return original(kind, character, images, changed, seed)
 
-    monkeypatch.setattr(ray_generators, "Lesson", lesson)
+    monkeypatch.setattr(ray_generators, "CharacterTask", task)
     observer = Watching()
     with pytest.raises(UserError, match=r"no generator of 'A', since .* grew without bound"):
         train(TrainedGenerators(letters, root, SEED), cluster.address, TINY, observer)

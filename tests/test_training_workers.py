@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collection_training import TrainingDefect, train
+from collection_training import train
 from crews import process_crew
+from crews.ending import TrainingDefect
 from crews.in_process_crew import InProcessCrew
 from crews.process_crew import ProcessCrew, sensible_workers, usable_cores
 from crews.shared_value import SharedValue
