@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from image_arrays import Images
+
 # Faster convolutions on every processor with AVX2, not only where TensorFlow turns them on itself.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
@@ -27,7 +29,6 @@ from training.keras_layers import apply_layers
 from training.optimizers import make_optimizer
 from training.processor import computes_bfloat16
 
-Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]
 Weights = tuple[npt.NDArray[np.floating], ...]
 

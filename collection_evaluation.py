@@ -19,13 +19,13 @@ from evaluation import recognition
 from evaluation.class_labels import as_writable, class_labels, shortened, written_with
 from evaluation.plots import plot_confusion_matrix
 from evaluation.recognition import ConfusedPair, Confusion, Score
+from image_arrays import Images
 from model_collection import ModelCollection
 from unused_path import unused_path
 
 MOST_DRAWN = 150  # classes of a confusion matrix: more would take gigabytes, and be read by nobody
 TITLE_CELLS = 46  # of a line above a confusion matrix of few classes
 
-Images: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 # Returns the probabilities, float32 (N, C), with which an entry reads uint8 (N, 28, 28).
 Read: TypeAlias = Callable[[Entry, Images], npt.NDArray[np.float32]]

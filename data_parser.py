@@ -21,10 +21,8 @@ import numpy.typing as npt
 from counting import counted
 from data_formats import nist_layout, npz
 from data_formats.common import (
-    IMAGE_SIZE,
     SPLIT_NAMES,
     Division,
-    Images,
     Indices,
     Labels,
     SplitBy,
@@ -36,6 +34,7 @@ from data_formats.problems import Problem, naming, one_line, quoted
 from data_formats.recognition import reader_of
 from data_set import DataSet, LabelledImages, SplitName, Splits, class_standing_for
 from data_splits import SPLIT_SHARES, divide, split_data
+from image_arrays import IMAGE_SIZE, Images
 from image_groups import groups_of, note_on_groups
 
 __all__ = [

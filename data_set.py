@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from data_formats.common import SPLIT_NAMES, Images, Indices, Labels, SplitBy
+from data_formats.common import SPLIT_NAMES, Indices, Labels, SplitBy
 from data_formats.picture_names import printable
 from data_formats.problems import one_line, quoted, shown_name
 from errors import DataError
+from image_arrays import Images
 
 SplitName = Literal["training", "validation", "test", "generator"]
 

@@ -40,7 +40,7 @@ from data_formats.problems import shown
 from errors import DataError, UserError
 from fonts.arrays import Pixels
 from fonts.characters import CHARACTERS, CLASSES
-from fonts.hands import IMAGE_SIDE, draw_character, random_hand
+from fonts.hands import draw_character, random_hand
 from fonts.sharing import Job, plan_jobs, split_families
 from fonts.typefaces import Typeface, find_font_files, read_typeface, sized_outlines
 
@@ -83,7 +83,7 @@ def draw_jobs(jobs: Sequence[Job], rng: np.random.Generator) -> Pixels:
     Raises:
         DataError: a font can no longer be read.
     """
-    images = np.zeros((len(jobs), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+    images = np.zeros((len(jobs), data_parser.IMAGE_SIZE, data_parser.IMAGE_SIZE), np.uint8)
     by_font: dict[Path, list[int]] = {}
     for index, job in enumerate(jobs):
         by_font.setdefault(job.typeface.path, []).append(index)

@@ -13,6 +13,7 @@ from data_parser import DataSet
 from errors import CollectionError, UserError
 from evaluation import overlap
 from gan.settings import KINDS
+from image_arrays import Image, Images
 from settings.literal_files import quoted_list
 from storage.generator_folder import CharacterGenerator
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 TRAINED_GENERATORS = KINDS
 GENERATORS = ("basic", *TRAINED_GENERATORS)
-Image = npt.NDArray[np.uint8]
-Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

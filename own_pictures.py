@@ -36,6 +36,7 @@ from data_parser import class_standing_for
 from errors import DataError
 from evaluation import overlap
 from evaluation.recognition import Likely, ranked
+from image_arrays import IMAGE_SIZE, Image
 from pictures.image_polarity import on_black
 from pictures.image_preparation import (
     LEAST_WIDTH_OF_SEVERAL,
@@ -43,7 +44,6 @@ from pictures.image_preparation import (
     prepared,
     shrunk,
 )
-from pictures.image_rendering import IMAGE_SIZE
 from pictures.prepared_images import is_like_emnist, is_prepared
 
 MOST_BYTES = 2**28  # of one picture
@@ -52,8 +52,6 @@ LIKELIEST_WRITTEN = 3
 _INKED = 64  # greys from which a pixel of an image is ink
 
 NO_KEYS: overlap.Keys = np.empty(0, np.uint64)
-
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

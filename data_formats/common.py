@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from counting import counted
 from data_formats.problems import Problem, one_line, quoted
+from image_arrays import IMAGE_SIZE, Images
 
-IMAGE_SIZE = 28
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 SPLIT_NAMES = ("training", "validation", "test", "generator")
 DIGITS = frozenset("0123456789")
@@ -25,7 +25,6 @@ MOST_DIMENSIONS = 32  # what HDF5 and every numpy allow
 DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1; the rest is for short streams
 
 SplitBy = Literal["seed", "file", "group"]
-Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
 # Told again and again how many images were made ready, where that takes its time.

@@ -24,7 +24,6 @@ from data_formats.common import (
     MOST_IMAGES,
     PIXELS,
     Content,
-    Images,
     Labels,
     Tell,
     check_claim,
@@ -35,6 +34,7 @@ from data_formats.idx_classes import LABELS, Bytes, Classes, classes_of
 from data_formats.idx_names import DIMENSIONS, Part, find_files, usual_files
 from data_formats.image_stacks import as_greys, of_any_size
 from data_formats.problems import Problem, damaged, one_line
+from image_arrays import Images
 
 _UNSIGNED_BYTES = 0x08
 _TYPES = {

@@ -16,15 +16,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+import emnist_classes
 from data_formats.problems import Problem, quoted
 
 LABELS = 256  # that a byte can tell apart
 
-_MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"
-EMNIST: Mapping[str, tuple[int, str]] = {  # the first label, and the characters from it on
-    "balanced": (0, _MERGED),
-    "byclass": (0, string.digits + string.ascii_uppercase + string.ascii_lowercase),
-    "bymerge": (0, _MERGED),
+# The first label of each set, and the characters from it on.
+EMNIST: Mapping[str, tuple[int, Sequence[str]]] = {
+    "balanced": (0, emnist_classes.MERGED),
+    "byclass": (0, emnist_classes.BY_CLASS),
+    "bymerge": (0, emnist_classes.MERGED),
     "letters": (1, string.ascii_uppercase),
     "digits": (0, string.digits),
     "mnist": (0, string.digits),

@@ -19,9 +19,7 @@ import numpy as np
 
 from counting import counted
 from data_formats.common import (
-    IMAGE_SIZE,
     Content,
-    Images,
     Tell,
     check_name,
     left_out_digits,
@@ -39,6 +37,7 @@ from data_formats.picture_names import (
     without_parts,
 )
 from data_formats.problems import Problem, one_line
+from image_arrays import IMAGE_SIZE, Images
 
 __all__ = ("read", "recognises_archive")  # what every reader offers
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from counting import counted
-from data_formats.common import IMAGE_SIZE, Images, Tell, tell_nobody
+from data_formats.common import Tell, tell_nobody
 from data_formats.problems import Problem
+from image_arrays import IMAGE_SIZE, Images
 
 CROPPED = "cropped to their ink and brought to 28x28, light on black"
 _BLOCK = 2048  # images at a time

@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from data_formats import nist_layout
-from data_formats.common import DEFLATE_RATIO, MOST_DIMENSIONS, Content, Images, Tell, tell_nobody
+from data_formats.common import DEFLATE_RATIO, MOST_DIMENSIONS, Content, Tell, tell_nobody
 from data_formats.problems import Problem, damaged, one_line
+from image_arrays import Images
 
 _MI_COMPRESSED, _MI_MATRIX = 15, 14
 _MI_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"}

@@ -16,18 +16,11 @@ import numpy.typing as npt
 
 from counting import counted
 from data_formats import common
-from data_formats.common import (
-    IMAGE_SIZE,
-    MOST_IMAGES,
-    PIXELS,
-    Content,
-    Images,
-    Indices,
-    left_out_digits,
-)
+from data_formats.common import MOST_IMAGES, PIXELS, Content, Indices, left_out_digits
 from data_formats.problems import Problem, one_line, quoted
 from data_formats.replacing import replacing
 from errors import DataError
+from image_arrays import IMAGE_SIZE, Images
 
 EXPECTED = "fields train and test (each with images and labels) and mapping"
 LAYOUT: Mapping[str, tuple[str, ...]] = {

@@ -16,11 +16,9 @@ import numpy.typing as npt
 from counting import counted
 from data_formats import array_sets
 from data_formats.common import (
-    IMAGE_SIZE,
     SPLIT_NAMES,
     Content,
     Division,
-    Images,
     SplitBy,
     Tell,
     check_name,
@@ -30,6 +28,7 @@ from data_formats.common import (
 from data_formats.npz_arrays import SUFFIX, array_of, header_of, opened, unexpected
 from data_formats.problems import Problem, damaged, one_line, quoted
 from data_formats.replacing import replacing
+from image_arrays import IMAGE_SIZE, Images
 
 if TYPE_CHECKING:
     import zipfile

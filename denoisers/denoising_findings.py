@@ -25,8 +25,8 @@ from evaluation.restoration import (
     compare_errors,
     measure,
 )
+from image_arrays import Images
 
-Images: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.integer]
 # Returns the class that each of uint8 (N, 28, 28) images is taken for, integers (N,).
 Reader: TypeAlias = Callable[[Images], Labels]

@@ -18,12 +18,12 @@ from denoising.noise import Noise, add_noise
 from denoising.settings import DenoiserSettings, name_of
 from errors import UserError
 from evaluation.recognition import ranked
+from image_arrays import Image
 from prediction import RestoredPrediction, RestoredReading
 
 if TYPE_CHECKING:
     from denoisers.denoising_findings import DenoisingFindings, RestoredImage, Restorer, SeenImage
 
-Image: TypeAlias = npt.NDArray[np.uint8]
 # Returns the probabilities, float32 (N, C), with which uint8 (N, 28, 28) are read.
 ReadImages: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 

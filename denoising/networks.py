@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from denoising.settings import IMAGE_SIZE, DenoiserSettings, weight_shapes
+from denoising.settings import DenoiserSettings, weight_shapes
+from image_arrays import IMAGE_SIZE
 
 Tensor: TypeAlias = Any
 SMALLEST_SHARE = 1e-6  # what a mean activation counts at least as, and 1 minus at most

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import UserError
+from image_arrays import IMAGE_SIZE, Images
 from settings.literal_files import quote
 
-Images = npt.NDArray[np.uint8]
 Amounts = npt.NDArray[np.floating]
 _Floats = npt.NDArray[np.float32]
 
@@ -38,7 +38,6 @@ AMOUNT_UNITS: Mapping[str, str] = {
 MOST_NOISES = 10  # that are asked for at once
 EXAMPLE = "gaussian 0.2 0.6, lines 3"
 
-IMAGE_SIZE = 28
 INK = 255
 LINE_WIDTHS = 1.0, 2.0  # in pixels
 SMALLEST_SIGMA = 0.01  # in pixels; below about 0.2 a blur changes no image

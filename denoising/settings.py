@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from denoising.noise import KINDS, LARGEST_AMOUNTS, Noise
+from image_arrays import IMAGE_SIZE
 from settings.literal_files import (
     WRONG,
     Check,
@@ -34,7 +35,6 @@ from settings.literal_files import (
 TYPES = ("convolutional", "sparse", "residual", "conditional")
 MOST_DENOISERS = 20
 MOST_WEIGHTS = 50_000_000  # of one denoiser, whatever the number of classes
-IMAGE_SIZE = 28
 # What each type has besides the keys that all have: 28 is halved twice at most.
 OWN_KEYS: Mapping[str, tuple[str, ...]] = {
     "convolutional": ("filters",),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+import emnist_classes
 from errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 NAME = "emnist47-judge-1"
 WEIGHTS_FILE = Path(__file__).resolve().parent / f"{NAME}.npz"
 SHA256 = "7fba8002ade3f354e1073b82178e45457b474bb6174b2dccebf21cc27eed5313"
-CLASSES = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
+CLASSES = emnist_classes.MERGED
 FEATURES = 128
 BATCH = 500
 

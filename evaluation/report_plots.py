@@ -17,8 +17,8 @@ import numpy.typing as npt
 from evaluation.class_labels import CELL_INCHES, cells
 from evaluation.figures import new_figure, write_figure
 from evaluation.intervals import Proportion
+from image_arrays import Images
 
-Images = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
 WIDTH = 8.0  # inches; what is wider has labels too small to read on a page

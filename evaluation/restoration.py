@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Images = npt.NDArray[np.uint8]
+from image_arrays import Images
+
 Errors = npt.NDArray[np.float64]
 Answers = npt.NDArray[np.bool_]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import string
 
-CLASSES = (*string.digits, *string.ascii_uppercase, *"abdefghnqrt")
+import emnist_classes
+
+CLASSES = emnist_classes.MERGED
 MERGED_LETTERS = frozenset("CIJKLMOPSUVWXYZ")
 CHARACTERS = string.digits + string.ascii_letters
 

@@ -9,8 +9,8 @@ from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
 from fonts.arrays import Mask, Pixels, Reals
+from image_arrays import IMAGE_SIZE
 
-IMAGE_SIDE = 28
 BORDER = 2  # EMNIST's, in pixels of the scan
 SCAN_BLUR = 1.0  # EMNIST's sigma, in pixels of the scan
 CAPITAL = 100  # height of a capital in the outlines that are varied, in pixels
@@ -154,8 +154,8 @@ def emnist_image(scan: Mask) -> Pixels:
     square = np.pad(
         ink, [(b, side - b - extent) for b, extent in zip(before, ink.shape, strict=True)]
     )
-    size = (IMAGE_SIDE, IMAGE_SIDE)
-    step = side / IMAGE_SIDE
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    step = side / IMAGE_SIZE
     # Sampled rather than averaged: resize() would smooth more than EMNIST's edges show.
     small = Image.fromarray(square.astype(np.float32)).transform(
         size, Image.Transform.AFFINE, (step, 0, 0, 0, step, 0), Image.Resampling.BICUBIC

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from gan.arrays import Images
+from image_arrays import Images
 
 Rows = npt.NDArray[np.int64]
 PREFETCHED = 4

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_formats.replacing import taking_the_place_of
-from gan.arrays import Images
+from image_arrays import Images
 
 PREVIEW_IMAGES = 16
 SUFFIX = ".weights.h5"  # Keras writes weights to such files alone

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gan import conditional_networks, networks
-from gan.arrays import Images
 from gan.settings import GanSettings
+from image_arrays import Images
 
 DRAWING_BATCH = 250
 

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from gan.arrays import Images
 from gan.batches import batches_of_all_classes
 from gan.calls import steps_in_a_call
 from gan.layers import Scaled
 from gan.networks import SLOPE
 from gan.progress import FeatureProgress
+from image_arrays import Images
 
 BATCH_SIZE = 128
 STEPS_A_CALL = 20

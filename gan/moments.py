@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from gan.arrays import Images
 from gan.layers import scaled
+from image_arrays import Images
 
 MEMORY = 0.99  # share of the moving averages that is kept at each step
 CLASS_MEMORY = 0.993  # the same, by image of a class

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evaluation.figures import new_figure, write_figure
 from evaluation.grey_pictures import enlarged, write_grey
-from gan.arrays import Images
+from image_arrays import Images
 
 FRAME_MILLISECONDS = 350
 LAST_FRAME_MILLISECONDS = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gan.arrays import Images
+from image_arrays import Images
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gan import conditional_networks, features
-from gan.arrays import Images
 from gan.batches import batches, batches_of_all_classes
 from gan.course import PREVIEW_IMAGES, Course, TrainedGan, load_checkpoint, save_checkpoint
 from gan.drawing import build_generator, draw, draw_latent, flat_weights
@@ -32,6 +31,7 @@ from gan.moments import MomentMatching
 from gan.moving_average import MovingAverage
 from gan.progress import GanProgress, Progress
 from gan.settings import GanSettings, Strategy
+from image_arrays import Images
 
 CHECKPOINT_STEPS = 1000
 PREVIEWS = 12

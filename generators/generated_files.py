@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 import data_parser
 from counting import counted
@@ -15,8 +14,8 @@ from errors import UserError
 from evaluation.class_labels import class_labels, written_with
 from evaluation.grey_pictures import enlarged, write_grey
 from evaluation.plots import plot_image_sheet
+from image_arrays import Images
 
-Images = npt.NDArray[np.uint8]
 TEST_SHARE = 5  # every fifth image of a data set is one of its test rows
 LETTER_GAP, WORD_GAP, MARGIN = 3, 12, 6  # pixels
 LINE_ENLARGED = 4

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from image_arrays import IMAGE_SIZE
 from pictures.arrays import Bytes
-from pictures.image_rendering import IMAGE_SIZE, in_square, levelled, rendered
+from pictures.image_rendering import in_square, levelled, rendered
 from pictures.ink_finding import ink_within_frame
 from pictures.ink_masks import box_of, cut_out, without_specks
 from pictures.ink_strength import (

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from image_arrays import IMAGE_SIZE
 from pictures.arrays import Bytes, Mask, Reals
 from pictures.ink_masks import INK_SIZE, is_lone_stroke, stroke_width
 from pictures.ink_strength import EVEN
 
-IMAGE_SIZE = 28
 # Strokes of EMNIST, as twice the area over the perimeter, are 1.9 to 4.6 pixels wide (5th and
 # 95th of a hundred), 2.5 at the lower quartile, 3.0 in the middle.
 THINNEST_STROKE = 2.2

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from image_arrays import IMAGE_SIZE
 from pictures.image_polarity import is_black_and_white
-from pictures.image_rendering import IMAGE_SIZE
 from pictures.ink_masks import box_of, stroke_width
 
 # A character like EMNIST's, in pixels: its least side, how far it may be off, a stroke's width.

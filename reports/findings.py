@@ -17,11 +17,11 @@ from entries.entry import Entry
 from evaluation import embedding, recognition
 from evaluation.intervals import Proportion, wilson
 from evaluation.recognition import ConfusedPair, Score
+from image_arrays import Images
 from model_collection import ModelCollection
 from settings import layer_lists, network_layers
 from settings.network_layers import Conv2D, Layer, Residual
 
-Images = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Probabilities = npt.NDArray[np.float32]

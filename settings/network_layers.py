@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from counting import counted
+from image_arrays import IMAGE_SIZE
 from settings.layer_weights import Shape, WeightGroup, kernel_weights, normalization_weights
 
-INPUT_SHAPE = (28, 28, 1)
+INPUT_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 1)
 MAXIMUM_ACTIVATIONS = 20_000_000
 MAXIMUM_DEPTH = 4
 # Activations that never decrease: max pooling before or after them gives the same (to the last bit

@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 from scipy.interpolate import CubicSpline
 
+from image_arrays import IMAGE_SIZE
 from settings.training_parameters import Augmentation
 
 Tensor: TypeAlias = Any  # TensorFlow ships no types that checkers can use
 
-SIDE = 28
-CENTRE = (SIDE - 1) / 2
+CENTRE = (IMAGE_SIZE - 1) / 2
 # Points of the grid on which smooth displacements are drawn.
 ELASTIC_GRID = 5
 
@@ -51,7 +51,7 @@ def _source_positions(
     lean = tf.tan(drawn[1] * math.radians(augmentation.shear))
     height = tf.exp(drawn[2] * math.log1p(augmentation.scale))
     width = tf.exp(drawn[3] * math.log1p(augmentation.scale))
-    from_centre = tf.range(SIDE, dtype=tf.float32) - CENTRE
+    from_centre = tf.range(IMAGE_SIZE, dtype=tf.float32) - CENTRE
     row, column = from_centre[None, :, None], from_centre[None, None, :]
     nearness = 1 + augmentation.perspective * (drawn[4] * row + drawn[5] * column) / CENTRE
     row, column = row / nearness, column / nearness
@@ -66,7 +66,7 @@ def _source_positions(
 def _smooth_field(count: Tensor, seed: Tensor) -> Tensor:
     """Random displacements (2, N, 28, 28): cubic splines through a grid of normal numbers."""
     knots = np.linspace(-CENTRE, CENTRE, ELASTIC_GRID)
-    places = np.arange(SIDE) - CENTRE
+    places = np.arange(IMAGE_SIZE) - CENTRE
     through = CubicSpline(knots, np.eye(ELASTIC_GRID), bc_type="natural")(places)
     grid = tf.random.stateless_normal((2, count, ELASTIC_GRID, ELASTIC_GRID), seed)
     spread = tf.constant(through, tf.float32)
@@ -74,7 +74,7 @@ def _smooth_field(count: Tensor, seed: Tensor) -> Tensor:
     # 2.21, issue 117700).
     down = tf.matmul(spread, tf.reshape(grid, (-1, ELASTIC_GRID, ELASTIC_GRID)))
     both = tf.matmul(tf.reshape(down, (-1, ELASTIC_GRID)), spread, transpose_b=True)
-    return tf.reshape(both, (2, count, SIDE, SIDE))
+    return tf.reshape(both, (2, count, IMAGE_SIZE, IMAGE_SIZE))
 
 
 def _values_at(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -82,12 +82,12 @@ def _values_at(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     # A frame of paper stands for all that is outside.
     framed = tf.pad(tf.cast(images, tf.float32), [[0, 0], [1, 1], [1, 1]])
     values = tf.reshape(framed, [-1])
-    rows = tf.clip_by_value(rows + 1, 0.0, SIDE + 1.0)
-    columns = tf.clip_by_value(columns + 1, 0.0, SIDE + 1.0)
-    top = tf.minimum(tf.floor(rows), float(SIDE))
-    left = tf.minimum(tf.floor(columns), float(SIDE))
+    rows = tf.clip_by_value(rows + 1, 0.0, IMAGE_SIZE + 1.0)
+    columns = tf.clip_by_value(columns + 1, 0.0, IMAGE_SIZE + 1.0)
+    top = tf.minimum(tf.floor(rows), float(IMAGE_SIZE))
+    left = tf.minimum(tf.floor(columns), float(IMAGE_SIZE))
     down, right = rows - top, columns - left
-    width = SIDE + 2
+    width = IMAGE_SIZE + 2
     first = tf.range(tf.shape(images)[0])[:, None, None] * width * width
     corner = first + tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
     upper = tf.gather(values, corner) * (1 - right) + tf.gather(values, corner + 1) * right
@@ -131,9 +131,9 @@ def cutmix(images: Tensor, targets: Tensor, alpha: float, seed: Tensor) -> tuple
         Images and targets of the same shapes and types.
     """
     count = tf.shape(images)[0]
-    size = tf.sqrt(1 - _beta(count, alpha, seed)) * SIDE
-    centre = tf.random.stateless_uniform((2, count), seed + 3, 0.0, float(SIDE))
-    places = tf.range(SIDE, dtype=tf.float32) + 0.5
+    size = tf.sqrt(1 - _beta(count, alpha, seed)) * IMAGE_SIZE
+    centre = tf.random.stateless_uniform((2, count), seed + 3, 0.0, float(IMAGE_SIZE))
+    places = tf.range(IMAGE_SIZE, dtype=tf.float32) + 0.5
     rows = tf.abs(places[None, :] - centre[0][:, None]) < size[:, None] / 2
     columns = tf.abs(places[None, :] - centre[1][:, None]) < size[:, None] / 2
     cut = rows[:, :, None] & columns[:, None, :]
