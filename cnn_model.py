@@ -408,5 +408,12 @@ def _read_few(network: keras.Model, images: Images) -> Any:
 
 
 def to_half_precision(weights: Weights) -> Weights:
-    """Round weights to float16, half the size."""
+    """Round weights to float16, half the size.
+
+    Args:
+        weights: floating arrays of any shape.
+
+    Returns:
+        float16 arrays of the same shapes, in the same order.
+    """
     return tuple(array.astype(np.float16) for array in weights)

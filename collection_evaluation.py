@@ -85,6 +85,9 @@ def evaluate(
         read: how an entry reads images.
         show: told how many entries are done, and of how many.
 
+    Returns:
+        The score of each entry, and what the best one confuses.
+
     Raises:
         UserError: the data set cannot be used.
     """
@@ -144,6 +147,10 @@ def _class_number(data_set: DataSet, character: str, path: Path) -> int:
 
 def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
     """Draw the confusion matrix of the best entry into a new PNG file in a folder.
+
+    Args:
+        evaluation: with the confusion matrix of its best entry.
+        folder: that is there.
 
     Returns:
         The file's path; nothing that was there is written over.

@@ -80,14 +80,25 @@ class Column:
     also: tuple[str, ...] = ()
 
     def find(self, row: NumberedEntry) -> float | tuple[str, ...] | None:
-        """The value for an entry, as texts where the column has texts."""
+        """The value for an entry.
+
+        Args:
+            row: an entry of the collection, with its number.
+
+        Returns:
+            Texts where the column has texts, else a number; None where the entry has no value.
+        """
         value = self.value(row)
         if value is None or isinstance(value, tuple):
             return value
         return (str(value),) if self.kind.is_text else float(value)
 
     def shown_name(self) -> str:
-        """Its name, and the end of it where that is enough."""
+        """What messages call the column.
+
+        Returns:
+            Its name, and the end of it where that is enough.
+        """
         ends = [other for other in self.also if self.name.endswith(f" {other}")]
         return f"{self.name} (or {ends[0]})" if ends else self.name
 
@@ -101,7 +112,14 @@ class Condition:
     wanted: float | str
 
     def holds(self, row: NumberedEntry) -> bool:
-        """Whether it holds for an entry; where the entry has no value, only `!=` does."""
+        """Whether the condition holds for an entry.
+
+        Args:
+            row: an entry of the collection, with its number.
+
+        Returns:
+            True where it does; of an entry without the value, only `!=` does.
+        """
         value = self.column.find(row)
         if value is None:
             return self.comparison == "!="
@@ -172,6 +190,9 @@ def select(collection: ModelCollection, text: str) -> Selection:
         text: the query; where it is empty, few entries are all listed in the collection's order,
             and of many those of highest validation accuracy.
 
+    Returns:
+        Numbers of the entries, in the order asked for, with the query.
+
     Raises:
         UserError: the text is no query.
     """
@@ -199,6 +220,9 @@ def read_query(text: str) -> Query:
 
     Args:
         text: clauses such as `top 50 by loss where parameters < 500000`, or nothing.
+
+    Returns:
+        The clauses, with what goes for those that were left out.
 
     Raises:
         UserError: it cannot be understood; the message quotes what and says what would be right.
@@ -351,7 +375,11 @@ def _text(tokens: Sequence[str]) -> str:
 
 
 def all_columns() -> dict[str, Column]:
-    """Every column by its name: scores, sizes, each training parameter, and each key in one."""
+    """Every column that a query can name.
+
+    Returns:
+        Scores, sizes, each training parameter, and each key in one, by their names.
+    """
     columns = [*_ENTRY_COLUMNS, *_training_columns()]
     return {column.name: column for column in columns}
 

@@ -173,6 +173,9 @@ def a_seed(text: str) -> int:
     Args:
         text: a whole number from 0 to 4294967295, which every library takes.
 
+    Returns:
+        The seed, 0 to 4294967295.
+
     Raises:
         argparse.ArgumentTypeError: it is none.
     """

@@ -14,6 +14,9 @@ def counted(count: int, one: str, many: str | None = None) -> str:
         count: how many.
         one: what one of them is called.
         many: what several of them are called; None adds an s.
+
+    Returns:
+        The words, with commas between thousands.
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
@@ -23,6 +26,9 @@ def in_runs(numbers: Sequence[int]) -> str:
 
     Args:
         numbers: one or more, which rise.
+
+    Returns:
+        The words; runs beyond the first few are only counted.
     """
     runs: list[list[int]] = []
     for number in numbers:

@@ -132,7 +132,11 @@ class DataSet:
         return self.images[rows], self.labels[rows]
 
     def counts(self) -> dict[str, int]:
-        """Count the images of each split, by the split's name."""
+        """Count the images of each split.
+
+        Returns:
+            The counts by the splits' names.
+        """
         return {name: len(self.indices(name)) for name in SPLIT_NAMES}
 
     def class_of(self, character: str) -> tuple[int, str | None]:
@@ -196,7 +200,14 @@ class DataSet:
         return {", ".join(map(str.strip, name.split(","))): name for name in self.classes}
 
     def as_text(self, names: Iterable[str]) -> str:
-        """Write names of classes as `names_in` takes them apart."""
+        """Write names of classes as `names_in` takes them apart.
+
+        Args:
+            names: Of classes of this data set.
+
+        Returns:
+            The names without spaces between where each is a character, else with commas.
+        """
         return ("" if self.has_characters else ", ").join(names)
 
     def _why_no_class(self, name: str) -> str:

@@ -194,6 +194,12 @@ class TrainedGenerator:
 def network_of(trained: CharacterGenerator) -> keras.Model:
     """Build a generator's network and fill it with its weights.
 
+    Args:
+        trained: settings and weights.
+
+    Returns:
+        From latent vectors, with classes where it draws several, to float32 (N, 28, 28, 1).
+
     Raises:
         CollectionError: the weights do not fit the settings.
     """
@@ -226,6 +232,9 @@ def make_generator(
         random: source of randomness.
         images_used: uint64 keys of images that the reading network has met.
         trained: for each of `TRAINED_GENERATORS`, what was trained, by character.
+
+    Returns:
+        The generator.
 
     Raises:
         UserError: there is no such generator.

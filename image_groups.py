@@ -53,6 +53,9 @@ def note_on_groups(groups: Indices) -> str:
 
     Args:
         groups: int64 (N,), the group of each image, one image or more.
+
+    Returns:
+        The sentence, without a full stop.
     """
     sizes = np.unique(groups, return_counts=True)[1]
     least, most = int(sizes.min()), int(sizes.max())

@@ -19,7 +19,15 @@ TITLE_LINES = 4  # of what tells a training from the others
 
 
 def curve_of(name: str, entry: Entry) -> Curve:
-    """Training and validation accuracy of an entry after each epoch, under that name."""
+    """Training and validation accuracy of an entry after each epoch.
+
+    Args:
+        name: of the curve.
+        entry: with its history.
+
+    Returns:
+        Accuracies 0 to 1, one an epoch.
+    """
     return Curve(
         name,
         [epoch.accuracy for epoch in entry.history],

@@ -178,6 +178,12 @@ def pictures_below(folder: Path) -> list[Path]:
 
     Pictures are files that end in one of `SUFFIXES`, or begin as such files do.
 
+    Args:
+        folder: that is there.
+
+    Returns:
+        Their paths; 1 or more.
+
     Raises:
         DataError: there are none, or too many.
     """
@@ -236,7 +242,15 @@ def _is_picture(path: Path) -> bool:
 
 
 def expected_class(path: Path, classes: Sequence[str]) -> str | None:
-    """The class that the name of a picture's folder names, be it in another case, or None."""
+    """The class that the name of a picture's folder names.
+
+    Args:
+        path: of the picture.
+        classes: the names.
+
+    Returns:
+        The class, though its case be another; None where the folder names none.
+    """
     name = unicodedata.normalize("NFC", path.absolute().parent.name)
     return class_standing_for(name, classes)
 
@@ -256,6 +270,9 @@ def read_all(
         probabilities_of: from uint8 (N, 28, 28) to (N, C), each row summing to 1.
         used: uint64 keys of images that took part in the network's training or choosing.
         show: told before each picture how many are done.
+
+    Returns:
+        A reading for each path, in their order.
     """
     images: list[Image] = []
     counts: dict[Path, int] = {}

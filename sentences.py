@@ -9,7 +9,14 @@ FIRST_WORDS = frozenset(
 
 
 def sentence(message: str) -> str:
-    """A message, each line of which has a capital where it begins with a word and not a path."""
+    """A message, each line of which has a capital where it begins with a word and not a path.
+
+    Args:
+        message: of one line or more.
+
+    Returns:
+        The same lines.
+    """
     return "\n".join(_with_capital(line) for line in message.split("\n"))
 
 

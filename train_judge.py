@@ -67,6 +67,10 @@ def balanced_rows(
 def distortions(count: int, random: np.random.Generator) -> npt.NDArray[np.float32]:
     """Small affine maps around the middle of a 28x28 image.
 
+    Args:
+        count: how many.
+        random: source of randomness.
+
     Returns:
         float32 (count, 8), as `ImageProjectiveTransformV3` takes them.
     """
@@ -89,7 +93,17 @@ def batches(
     epochs: int,
     random: np.random.Generator,
 ) -> Any:
-    """All batches of a training: distorted uint8 images, one-hot labels."""
+    """All batches of a training.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        labels: integers (N,), indices into `judge.CLASSES`.
+        epochs: times `IMAGES_A_CLASS` images of each class are drawn.
+        random: source of randomness.
+
+    Returns:
+        A `tf.data.Dataset` of distorted uint8 images (B, 28, 28) and one-hot labels (B, 47).
+    """
     import tensorflow as tf
 
     from evaluation.judge import CLASSES
@@ -130,6 +144,9 @@ def train(
         labels: integers (N,), indices into `judge.CLASSES`.
         epochs: times `IMAGES_A_CLASS` images of each class are seen.
         seed: of the first weights, the order and the distortions.
+
+    Returns:
+        The network, with features and probabilities as outputs.
     """
     import keras
 
@@ -170,7 +187,14 @@ def train(
 
 
 def weights_file(network: Any) -> bytes:
-    """The network's weights as the content of an `.npz` file, in half precision."""
+    """The network's weights as the content of an `.npz` file, in half precision.
+
+    Args:
+        network: made by `judge.build_network`.
+
+    Returns:
+        The bytes; `judge.load_judge` reads such files.
+    """
     from evaluation.judge import stored_variables
 
     arrays = {

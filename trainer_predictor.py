@@ -173,7 +173,11 @@ class TrainerPredictor:
             check_that_something_answers(self.cluster)
 
     def copies_of_training_images(self) -> dict[str, int]:
-        """How many images of the validation and test splits are also among the training images."""
+        """Count images of other splits that are also among the training images.
+
+        Returns:
+            The counts of "validation" and "test".
+        """
         images = self.data_set.images
         known = overlap.image_keys(images[self.data_set.indices("training")])
         return {
@@ -187,6 +191,9 @@ class TrainerPredictor:
         Args:
             generator: one of `image_generator.GENERATORS`.
             character: one of the data set's, or a letter that shares a class with its capital.
+
+        Returns:
+            The drawing, and what the network took it for.
 
         Raises:
             UserError: no network, no such generator, or no such character.
@@ -212,6 +219,9 @@ class TrainerPredictor:
         Args:
             paths: picture files; one that cannot be read is told by its reading.
             show: told before each picture how many are done.
+
+        Returns:
+            A reading for each path, in their order.
 
         Raises:
             UserError: there is no network.
@@ -241,6 +251,9 @@ class TrainerPredictor:
             noises: one or more.
             show: told what is being done.
 
+        Returns:
+            How near restored images are to clean ones, and how well they are read.
+
         Raises:
             CollectionError: the folder of denoisers is damaged.
         """
@@ -258,6 +271,9 @@ class TrainerPredictor:
             example: a character, of which a test image is drawn by lot; or the path of a picture
                 that has noise already.
 
+        Returns:
+            The image before and after, and what it is read as.
+
         Raises:
             UserError: there is no such character, no test image of it, or no such picture.
         """
@@ -265,6 +281,9 @@ class TrainerPredictor:
 
     def check_example(self, example: str | Path) -> None:
         """Refuse what `restore` could not restore.
+
+        Args:
+            example: as of `restore`.
 
         Raises:
             UserError: there is no such character, no test image of it, or no such picture.
@@ -318,6 +337,13 @@ class TrainerPredictor:
     def lacks_generator(self, generator: str, character: str) -> bool:
         """Whether a generator has to be trained before it can draw a character.
 
+        Args:
+            generator: one of `image_generator.GENERATORS`.
+            character: one of the data set's.
+
+        Returns:
+            Whether it has; never for `basic`.
+
         Raises:
             UserError: there is no such generator or character, or its folder is damaged.
         """
@@ -330,6 +356,9 @@ class TrainerPredictor:
             generator: one of `image_generator.TRAINED_GENERATORS`.
             character: one of the data set's.
             settings_file: text file with GAN settings.
+
+        Returns:
+            Characters, images, steps and time.
 
         Raises:
             UserError: the file is wrong, the generator is none that is trained, or there are too
@@ -354,6 +383,9 @@ class TrainerPredictor:
             settings_file: text file with GAN settings.
             show: told how it goes.
             should_stop: asked every few steps; what was learnt until then is kept.
+
+        Returns:
+            Weights, losses, and what was drawn over time.
 
         Raises:
             UserError: as `plan_generator`; or it could not be trained or kept.
@@ -399,6 +431,9 @@ class TrainerPredictor:
             text: for `DataSet.names_in`; a character that is there twice is drawn once.
             count: drawings of each, 1 or more.
 
+        Returns:
+            The drawings of each character, with its class.
+
         Raises:
             UserError: there is no such generator or character, or nothing to draw it from.
         """
@@ -414,6 +449,9 @@ class TrainerPredictor:
             generator: one of `image_generator.GENERATORS`.
             text: for `DataSet.names_in`; a character that is there twice is drawn once.
             count: hands, 1 or more.
+
+        Returns:
+            The drawings of each character, with its class.
 
         Raises:
             UserError: there is no such generator or character, or nothing to draw it from.
@@ -495,6 +533,9 @@ class TrainerPredictor:
         Args:
             path: a data set, all of whose images are used; None is the open one's test split.
             show: told how many entries are done, and of how many.
+
+        Returns:
+            The score of each entry, and what the best one confuses.
 
         Raises:
             UserError: no network, or the data set cannot be used.

@@ -7,7 +7,14 @@ from pathlib import Path
 
 
 def unused_path(path: Path) -> Path:
-    """The path, or, where something is there already, the first free one with a number added."""
+    """A path where nothing is yet.
+
+    Args:
+        path: that is asked for.
+
+    Returns:
+        The path, or, where something is there already, the first free one with a number added.
+    """
     number = 1
     free = path
     while os.path.lexists(free):  # and a name that no file can have is free

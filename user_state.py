@@ -16,14 +16,25 @@ if TYPE_CHECKING:
 
 
 def state_folder() -> Path:
-    """Folder for the history of answers and the log of defects."""
+    """Folder for the history of answers and the log of defects.
+
+    Returns:
+        The folder, which need not be there.
+    """
     import platformdirs
 
     return platformdirs.user_state_path("handwriting")
 
 
 def log_skipped(data_set: DataSet) -> str:
-    """Write down what a data set lacks; returns the name of the log for people."""
+    """Write down what a data set lacks.
+
+    Args:
+        data_set: with what was left out of it.
+
+    Returns:
+        The name of the log for people, or why there is none.
+    """
     log = state_folder() / "left-out.log"
     heading = f"{datetime.now().isoformat(timespec='seconds')} {shown(data_set.source)}"
     lines = [heading, *data_set.skipped]
@@ -36,7 +47,14 @@ def log_skipped(data_set: DataSet) -> str:
 
 
 def log_defect(error: Exception) -> str:
-    """Write a traceback to the log file; returns the sentence that tells the user."""
+    """Write a traceback to the log file.
+
+    Args:
+        error: the defect.
+
+    Returns:
+        The sentence that tells the user.
+    """
     log = state_folder() / "defects.log"
     said = f"This is a defect of the program: {_first_line(error)}"
     try:

@@ -55,7 +55,14 @@ def check_that_something_answers(address: str) -> None:
 
 
 def why_silent(address: str) -> str | None:
-    """Why nothing answers at an address, HOST:PORT; None where something does."""
+    """Why nothing answers at an address.
+
+    Args:
+        address: HOST:PORT.
+
+    Returns:
+        The reason in words; None where something answers.
+    """
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), LONGEST_CONNECT).close()

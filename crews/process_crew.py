@@ -213,7 +213,11 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use.
+
+    Returns:
+        1 or more.
+    """
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # neither macOS nor Windows has it

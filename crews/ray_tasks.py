@@ -89,11 +89,20 @@ class Board:
         self._reports: dict[int, bytes] = {}
 
     def write(self, submission: int, report: bytes) -> None:
-        """Take a report in place of an earlier one of the same submission."""
+        """Take a report in place of an earlier one of the same submission.
+
+        Args:
+            submission: its number.
+            report: progress, pickled.
+        """
         self._reports[submission] = report
 
     def take(self) -> dict[int, bytes]:
-        """The reports that came since the last call."""
+        """The reports that came since the last call.
+
+        Returns:
+            The latest, pickled, by the number of the submission.
+        """
         reports, self._reports = self._reports, {}
         return reports
 
@@ -113,7 +122,11 @@ class Reporter:
         self._board.write.remote(self._submission, b"")
 
     def show(self, progress: Any) -> None:
-        """Report progress, not more often than anyone looks."""
+        """Report progress, not more often than anyone looks.
+
+        Args:
+            progress: anything that can be pickled.
+        """
         if time.monotonic() - self._latest >= BETWEEN_REPORTS:
             self._latest = time.monotonic()
             self._board.write.remote(self._submission, pickle.dumps(progress))

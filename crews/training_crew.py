@@ -229,7 +229,15 @@ def train_in_crew(
 
 
 def failed(number: int, error: Exception) -> Failed:
-    """An exception as data that can be sent elsewhere; no exception can, with certainty."""
+    """An exception as data that can be sent elsewhere; no exception can, with certainty.
+
+    Args:
+        number: of the variant.
+        error: what its training raised.
+
+    Returns:
+        Its class, the first line of what it says, and its traceback as text.
+    """
     first_line = (str(error).splitlines() or [""])[0]
     text = "".join(traceback.format_exception(error))
     return Failed(number, f"{type(error).__name__}: {first_line}", text)

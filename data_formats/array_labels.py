@@ -125,12 +125,26 @@ def may_name_classes(header: Header, images: int, classes: int) -> bool:
 
 
 def as_names(array: _Array, name: str) -> tuple[str, ...]:
-    """Names of classes out of an array that `may_name_classes` let pass."""
+    """Names of classes out of an array that `may_name_classes` let pass.
+
+    Args:
+        array: of texts or bytes, any shape.
+        name: of the array, for messages.
+
+    Returns:
+        A name for each value, in their order.
+    """
     return tuple(map(str, _text(array.reshape(-1), name).tolist()))
 
 
 def read_class_map(path: Path) -> tuple[str, ...]:
     """Read a table of index, code point and character, as Kuzushiji-MNIST has it.
+
+    Args:
+        path: a CSV file with the columns "index", "codepoint" and "char".
+
+    Returns:
+        The character of each class, in the order of the indices.
 
     Raises:
         Problem: It does not name the classes 0, 1 and so on.

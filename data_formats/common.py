@@ -78,16 +78,36 @@ class Format(Protocol):
     """What a module that reads a format offers."""
 
     def recognises(self, head: bytes) -> bool:
-        """Tell whether the first bytes of a file, 2056 or all, are those of the format."""
+        """Tell whether the first bytes of a file, 2056 or all, are those of the format.
+
+        Args:
+            head: The first 2056 bytes, or all.
+
+        Returns:
+            Whether `read` may be tried.
+        """
         ...
 
     def read(self, path: Path, keep_digits: bool, tell: Tell) -> Content:
-        """Read a file that `recognises` knew; Problem or OSError says what is wrong with it."""
+        """Read a file that `recognises` knew.
+
+        Args:
+            path: The file.
+            keep_digits: Whether the classes '0' to '9' stay.
+            tell: Told how many images are made ready.
+
+        Returns:
+            What the file holds, checked.
+        """
         ...
 
 
 def tell_nobody(count: int) -> None:
-    """Pass over how many images were made ready."""
+    """Pass over how many images were made ready.
+
+    Args:
+        count: Of images.
+    """
 
 
 def check_claim(
@@ -120,6 +140,9 @@ def left_out_digits(classes: Iterable[str], keep_digits: bool) -> frozenset[str]
     Args:
         classes: The names of the classes that have images.
         keep_digits: Whether digits are wanted.
+
+    Returns:
+        The digits, or nothing.
     """
     if keep_digits or len(set(classes) - DIGITS) < 2:
         return frozenset()
@@ -127,7 +150,14 @@ def left_out_digits(classes: Iterable[str], keep_digits: bool) -> frozenset[str]
 
 
 def note_on_digits(count: int) -> str:
-    """A sentence on so many images, 1 or more, that were left out as `left_out_digits` said."""
+    """A sentence on images that were left out as `left_out_digits` said.
+
+    Args:
+        count: How many, 1 or more.
+
+    Returns:
+        The sentence, without a full stop.
+    """
     were = counted(count, "image of the digits 0 to 9 was", "images of the digits 0 to 9 were")
     return f"{were} left out; --keep-digits keeps them"
 

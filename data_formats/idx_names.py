@@ -57,7 +57,14 @@ class Part:
 
 
 def usual_files(folder: Path) -> list[Name]:
-    """The usual names that regular files in a folder have; a pipe would block."""
+    """The usual names that regular files in a folder have; a pipe would block.
+
+    Args:
+        folder: Where to look; not in the folders below it.
+
+    Returns:
+        The names that are there.
+    """
     return [name for text, name in _USUAL.items() if (folder / text).is_file()]
 
 

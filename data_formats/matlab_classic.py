@@ -36,7 +36,14 @@ _MX_NAMES |= {16: "a function", 17: "an object"} | dict.fromkeys(_MX_NUMBERS, "a
 
 
 def recognises(head: bytes) -> bool:
-    """Tell whether the first bytes of a file are those of a classic MATLAB file."""
+    """Tell whether the first bytes of a file are those of a classic MATLAB file.
+
+    Args:
+        head: The first 128 bytes or more.
+
+    Returns:
+        Whether they are.
+    """
     return head[124:128] in {b"\x00\x01IM", b"\x01\x00MI"}
 
 

@@ -23,7 +23,14 @@ _FILTERS = {1, 2, 3}  # deflate, shuffle, checksum
 
 
 def recognises(head: bytes) -> bool:
-    """Tell whether the first bytes of a file are those of HDF5, perhaps below a header."""
+    """Tell whether the first bytes of a file are those of HDF5, perhaps below a header.
+
+    Args:
+        head: The first 2056 bytes, or all.
+
+    Returns:
+        Whether they are.
+    """
     return any(head.startswith(b"\x89HDF\r\n\x1a\n", offset) for offset in (0, 512, 1024, 2048))
 
 

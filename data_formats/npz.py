@@ -41,7 +41,14 @@ _ARRAYS |= {name: ("i", 1) for name in SPLIT_NAMES}  # kind of type and number o
 
 
 def recognises(head: bytes) -> bool:
-    """Tell whether the first bytes of a file are those of a zip archive."""
+    """Tell whether the first bytes of a file are those of a zip archive.
+
+    Args:
+        head: The first 4 bytes or more.
+
+    Returns:
+        Whether they are.
+    """
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 

@@ -95,7 +95,15 @@ def header_of(archive: zipfile.ZipFile, name: str) -> Header:
 
 
 def unexpected(name: str, header: Header) -> Problem:
-    """Make the problem of an array that has another type or shape than is needed."""
+    """Make the problem of an array that has another type or shape than is needed.
+
+    Args:
+        name: Of the array.
+        header: Its type and shape.
+
+    Returns:
+        The problem, not raised.
+    """
     kind, shape = one_line(str(header.dtype)), one_line(str(header.shape))
     return Problem(f"the array {one_line(name)} has the type {kind} and the shape {shape}")
 

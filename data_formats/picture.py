@@ -48,7 +48,14 @@ class FirstPicture(NamedTuple):
 
 
 def starts_as_picture(start: bytes) -> bool:
-    """Tell whether a file's first bytes, `LONGEST_START` or fewer, are those of a picture."""
+    """Tell whether a file's first bytes, `LONGEST_START` or fewer, are those of a picture.
+
+    Args:
+        start: `LONGEST_START` bytes or fewer.
+
+    Returns:
+        Whether they are those of a PNG, JPEG, GIF, BMP, TIFF or WebP file.
+    """
     if start[:4] == b"RIFF":
         return start[8:12] == b"WEBP"
     if start[:2] == b"BM":
@@ -132,7 +139,14 @@ def _on_paper(picture: Image.Image) -> Grey:
 
 
 def eight_bits(grey: Grey) -> npt.NDArray[np.uint8]:
-    """Grey values (H, W) of any depth as uint8."""
+    """Grey values of any depth as bytes.
+
+    Args:
+        grey: (H, W), bool, unsigned, signed or floating.
+
+    Returns:
+        uint8 (H, W).
+    """
     if grey.dtype == np.uint8:
         return grey
     if grey.dtype.kind == "u" and grey.max() > np.iinfo(np.uint8).max:

@@ -88,7 +88,14 @@ def one_line(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Make text fit for a message as `one_line` does, in quotation marks."""
+    """Make text fit for a message as `one_line` does, in quotation marks.
+
+    Args:
+        text: Any.
+
+    Returns:
+        One line in quotation marks.
+    """
     return "'" + one_line(text) + "'"
 
 
@@ -106,6 +113,13 @@ def shown_name(path: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """Make a path fit for a message: as it is, or escaped if it holds unprintable characters."""
+    """Make a path fit for a message.
+
+    Args:
+        path: Any.
+
+    Returns:
+        The path as it is, or escaped if it holds unprintable characters.
+    """
     text = str(path)
     return text if text.isprintable() else ascii(text)

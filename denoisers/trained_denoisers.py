@@ -46,11 +46,21 @@ class TrainedDenoisers:
         self._networks: dict[str, tuple[Denoiser, Any]] = {}
 
     def why_not_kept(self) -> str | None:
-        """Why what is trained could not be kept in the folder; None where it could."""
+        """Why what is trained could not be kept in the folder.
+
+        Returns:
+            The reason in words; None where it could.
+        """
         return network_folder.why_not_kept(self.folder, FORMAT)
 
     def of(self, settings: DenoiserSettings) -> Denoiser | None:
-        """The denoiser of those settings, or None where it is still to be trained.
+        """The denoiser that was trained by some settings.
+
+        Args:
+            settings: of one denoiser.
+
+        Returns:
+            The denoiser, or None where it is still to be trained.
 
         Raises:
             CollectionError: the folder is damaged; nothing of it is used.

@@ -123,14 +123,28 @@ def _residual(settings: DenoiserSettings, values: Tensor, amounts: Tensor) -> Te
 
 
 def variables(network: keras.Model) -> list[Any]:
-    """The weights in the order of `settings.weight_shapes`, wherever Keras puts the classes."""
+    """The weights in the order of `settings.weight_shapes`, wherever Keras puts the classes.
+
+    Args:
+        network: made by `build_denoiser`.
+
+    Returns:
+        Its Keras variables, those of the classes first.
+    """
     of_classes = [layer for layer in network.layers if isinstance(layer, keras.layers.Embedding)]
     others = [layer for layer in network.layers if layer not in of_classes]
     return [variable for layer in (*of_classes, *others) for variable in layer.weights]
 
 
 def get_weights(network: keras.Model) -> npt.NDArray[np.float32]:
-    """All weights in one row, float32 (W,)."""
+    """All weights in one row.
+
+    Args:
+        network: made by `build_denoiser`.
+
+    Returns:
+        float32 (W,), in the order of `settings.weight_shapes`.
+    """
     rows = [keras.ops.convert_to_numpy(variable).ravel() for variable in variables(network)]
     return np.concatenate(rows).astype(np.float32)
 
@@ -141,7 +155,14 @@ def set_weights(
     class_count: int,
     weights: npt.NDArray[np.floating],
 ) -> None:
-    """Fill a network made by `build_denoiser` with a row of weights (W,)."""
+    """Fill a network with a row of weights.
+
+    Args:
+        network: made by `build_denoiser`; it is changed.
+        settings: that it was made with.
+        class_count: that it was made with.
+        weights: (W,), in the order of `settings.weight_shapes`.
+    """
     shapes = weight_shapes(settings, class_count)
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     parts = np.split(weights.astype(np.float32), ends[:-1])
@@ -180,7 +201,18 @@ def inputs(
     amounts: npt.NDArray[np.floating],
     labels: npt.NDArray[np.integer],
 ) -> npt.NDArray[np.uint8] | Sequence[npt.NDArray[Any]]:
-    """What a denoiser of that type is given, of what is known about noisy images."""
+    """What a denoiser of that type is given, of what is known about noisy images.
+
+    Args:
+        settings: of the denoiser.
+        images: uint8 (N, 28, 28), noisy.
+        amounts: floats (N,) of noise; only "residual" looks at them.
+        labels: integers (N,), classes; only "conditional" looks at them.
+
+    Returns:
+        The images alone; with float32 (N,) amounts for "residual", with int32 (N,) labels for
+        "conditional".
+    """
     if settings.type == "residual":
         return images, amounts.astype(np.float32)
     if settings.type == "conditional":

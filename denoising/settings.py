@@ -106,7 +106,14 @@ class DenoiserSettings:
         return self.class_size is not None
 
     def learns(self, noise: Noise) -> bool:
-        """Whether such noise is among what it learns to take away."""
+        """Whether such noise is among what it learns to take away.
+
+        Args:
+            noise: of one kind and amount.
+
+        Returns:
+            Whether the kind is learnt, and the amount lies in its range.
+        """
         return any(
             known.kind == noise.kind and known.low <= noise.amount <= known.high
             for known in self.noise
@@ -114,7 +121,15 @@ class DenoiserSettings:
 
 
 def name_of(number: int, settings: DenoiserSettings) -> str:
-    """What a denoiser is called: its number in the file, and its type."""
+    """What a denoiser is called: its number in the file, and its type.
+
+    Args:
+        number: in the file, counted from 0.
+        settings: of the denoiser.
+
+    Returns:
+        The name, such as "0 convolutional".
+    """
     return f"{number} {settings.type}"
 
 
@@ -258,7 +273,14 @@ def _problems_of_type(kind: str, given: Mapping[Any, Any], values: Mapping[str, 
 
 
 def settings_to_json(settings: DenoiserSettings) -> dict[str, Any]:
-    """Settings as `settings_from_dictionary` reads them, for a JSON document."""
+    """Settings as `settings_from_dictionary` reads them, for a JSON document.
+
+    Args:
+        settings: of one denoiser.
+
+    Returns:
+        Numbers, texts, lists and dictionaries, without keys whose value is None.
+    """
     told = {key: value for key, value in dataclasses.asdict(settings).items() if value is not None}
     told["noise"] = {noise.kind: [noise.low, noise.high] for noise in settings.noise}
     if settings.filters is not None:
@@ -282,7 +304,15 @@ def weight_shapes(settings: DenoiserSettings, class_count: int) -> tuple[tuple[i
 
 
 def weight_count(settings: DenoiserSettings, class_count: int) -> int:
-    """How many numbers the weights of `weight_shapes` are."""
+    """How many numbers the weights of `weight_shapes` are.
+
+    Args:
+        settings: of one denoiser.
+        class_count: of the data set.
+
+    Returns:
+        W, 1 or more.
+    """
     return sum(math.prod(shape) for shape in weight_shapes(settings, class_count))
 
 

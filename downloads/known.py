@@ -201,12 +201,23 @@ KNOWN: Mapping[str, KnownDataSet] = MappingProxyType(
 
 
 def is_known(name: str) -> bool:
-    """Tell whether a data set is known by this name."""
+    """Tell whether a data set is known by this name.
+
+    Args:
+        name: such as "mnist".
+
+    Returns:
+        Whether it is.
+    """
     return name in KNOWN
 
 
 def cache_folder() -> Path:
-    """Folder for downloads: `HANDWRITING_CACHE`, or the user's cache folder of the program."""
+    """Folder for downloads, which need not be there yet.
+
+    Returns:
+        `HANDWRITING_CACHE`, or the user's cache folder of the program.
+    """
     import platformdirs
 
     given = os.environ.get("HANDWRITING_CACHE")

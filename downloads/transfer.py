@@ -190,7 +190,11 @@ def download(source: Source, part: Path, name: str, watch: Watch) -> bool:
 
 
 def discard(part: Path) -> None:
-    """Throw an unfinished file away, with what is known of it."""
+    """Throw an unfinished file away, with what is known of it.
+
+    Args:
+        part: The unfinished file; it need not be there.
+    """
     with on_disk(part):
         part.unlink(missing_ok=True)
         _origin_file(part).unlink(missing_ok=True)

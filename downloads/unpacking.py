@@ -80,7 +80,13 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 def pieces_of(path: Path, first: int = 0, length: int | None = None) -> Iterator[bytes]:
-    """Content of a file in pieces, from a place on, `length` bytes or all."""
+    """Content of a file in pieces.
+
+    Args:
+        path: The file.
+        first: Bytes to pass over.
+        length: Bytes to read; None for all that follow.
+    """
     with on_disk(path), path.open("rb") as file:
         file.seek(first)
         while piece := file.read(_PIECE if length is None else min(_PIECE, length)):

@@ -61,20 +61,43 @@ def class_labels(classes: Sequence[str]) -> ClassLabels:
 
 
 def as_writable(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text, with a "?" for what no font can write, and the fonts for the rest of it."""
+    """A text as the fonts that are there can write it.
+
+    Args:
+        text: of any script.
+
+    Returns:
+        The text with a "?" for what no font can write, and the names of the fonts for the rest of
+        it.
+    """
     families, letters = _fonts_for(set(text))
     written = "".join(c if c in letters or c == " " else "?" for c in text)
     return written, tuple(families)
 
 
 def cells(text: str) -> int:
-    """Width of a text, about, in letters of the Latin script."""
+    """Width of a text, about, in letters of the Latin script.
+
+    Args:
+        text: of any script.
+
+    Returns:
+        About so many letters; those of East Asian scripts count as two.
+    """
     seen = [letter for letter in text if letter != LEFT_TO_RIGHT]
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in seen)
 
 
 def shortened(name: str, longest: int = LONGEST) -> str:
-    """The name, or its beginning with an ellipsis where it is longer than so many cells."""
+    """A name that is no wider than it may be.
+
+    Args:
+        name: of any script.
+        longest: in cells, as `cells` counts them.
+
+    Returns:
+        The name, or its beginning with an ellipsis.
+    """
     if cells(name) <= longest:
         return name
     kept = ""
@@ -86,13 +109,24 @@ def shortened(name: str, longest: int = LONGEST) -> str:
 
 
 def within_a_line(text: str) -> str:
-    """The text such that it, in a script from right to left, turns round nothing beside it."""
+    """The text such that it, in a script from right to left, turns round nothing beside it.
+
+    Args:
+        text: of any script.
+
+    Returns:
+        The text between two marks that have no width.
+    """
     return f"{LEFT_TO_RIGHT}{text}{LEFT_TO_RIGHT}"
 
 
 @contextlib.contextmanager
 def written_with(families: Sequence[str]) -> Iterator[None]:
-    """Pictures drawn meanwhile are written in these fonts, each for what those before it lack."""
+    """Pictures drawn meanwhile are written in these fonts, each for what those before it lack.
+
+    Args:
+        families: names of fonts.
+    """
     import matplotlib
 
     fonts = {"font.family": list(families), "axes.unicode_minus": True}

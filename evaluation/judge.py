@@ -114,5 +114,12 @@ def load_judge(path: Path = WEIGHTS_FILE, sha256: str = SHA256) -> Judge:
 
 
 def stored_variables(network: keras.Model) -> list[Any]:
-    """Variables of the network in the order of the weights file, without seeds of dropout."""
+    """Variables of the network in the order of the weights file, without seeds of dropout.
+
+    Args:
+        network: made by `build_network`.
+
+    Returns:
+        Keras variables.
+    """
     return [variable for variable in network.variables if "seed" not in variable.path]

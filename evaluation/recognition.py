@@ -157,6 +157,14 @@ class Likely:
 
 
 def ranked(probabilities: npt.NDArray[np.floating], classes: Sequence[str]) -> tuple[Likely, ...]:
-    """All classes with their probabilities (C,), likeliest first."""
+    """All classes with their probabilities, likeliest first.
+
+    Args:
+        probabilities: (C,), of one image.
+        classes: the C names.
+
+    Returns:
+        A `Likely` for each class; equal ones in the order of the classes.
+    """
     order = np.argsort(-probabilities, kind="stable")
     return tuple(Likely(classes[index], float(probabilities[index])) for index in order)

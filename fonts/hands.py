@@ -123,7 +123,14 @@ def _parts(mask: Mask) -> int:
 
 
 def holes(mask: Mask) -> int:
-    """How many holes ink, bool (H, W), has, such as the two of B."""
+    """How many holes ink has, such as the two of B.
+
+    Args:
+        mask: bool (H, W), True where there is ink.
+
+    Returns:
+        0 or more.
+    """
     return int(ndimage.label(np.pad(~mask, 1, constant_values=True))[1]) - 1
 
 

@@ -158,7 +158,15 @@ def _outlines(font: ImageFont.FreeTypeFont, characters: Iterable[str]) -> dict[s
 
 
 def sized_outlines(path: Path, characters: Iterable[str]) -> dict[str, Pixels]:
-    """Draw outlines of one font at `CAPITAL` pixels to a capital."""
+    """Draw outlines of one font at `CAPITAL` pixels to a capital.
+
+    Args:
+        path: of the font.
+        characters: that the font draws.
+
+    Returns:
+        For each character, uint8 (H, W), ink up to 255, cut to its ink; (0, 0) where it is blank.
+    """
     try:
         data, _, drawable = _read_font(path)
         known = _outlines(_pillow_font(data, 64), drawable)

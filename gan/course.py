@@ -64,7 +64,14 @@ class Course:
     averages: tuple[npt.NDArray[np.float32], ...] = ()
 
     def finished(self, weights: npt.NDArray[np.float16]) -> TrainedGan:
-        """What the training leaves with these weights."""
+        """What the training leaves.
+
+        Args:
+            weights: float16 (W,), of the averaged generator.
+
+        Returns:
+            The weights, with how the training went.
+        """
         return TrainedGan(
             weights, self.step, self.seconds, self.losses, self.previews, self.preview_steps
         )

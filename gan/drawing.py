@@ -36,7 +36,16 @@ def build_generator(settings: GanSettings, classes: int | None = None) -> keras.
 def draw_latent(
     count: int, latent_size: int, random: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Latent vectors: float32 (count, latent_size), standard normal."""
+    """Draw latent vectors.
+
+    Args:
+        count: how many.
+        latent_size: numbers in each.
+        random: source of randomness.
+
+    Returns:
+        float32 (count, latent_size), standard normal.
+    """
     return random.standard_normal((count, latent_size), dtype=np.float32)
 
 
@@ -66,7 +75,14 @@ def draw(
 
 
 def flat_weights(network: keras.Model) -> npt.NDArray[np.float16]:
-    """All weights of a network one after the other, in half precision: float16 (W,)."""
+    """All weights of a network one after the other, in half precision.
+
+    Args:
+        network: any Keras model.
+
+    Returns:
+        float16 (W,), in the order of `network.weights`.
+    """
     return np.concatenate(
         [keras.ops.convert_to_numpy(weight).ravel() for weight in network.weights]
     ).astype(np.float16)
@@ -74,6 +90,10 @@ def flat_weights(network: keras.Model) -> npt.NDArray[np.float16]:
 
 def set_flat_weights(network: keras.Model, weights: npt.NDArray[np.floating]) -> None:
     """Fill a network with weights that `flat_weights` took from one like it.
+
+    Args:
+        network: is changed.
+        weights: (W,).
 
     Raises:
         ValueError: there are more or fewer than it has.

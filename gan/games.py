@@ -26,7 +26,14 @@ _Batch: TypeAlias = tuple[Any, Any, Any]
 
 
 def build_discriminator(settings: GanSettings) -> keras.Model:
-    """The discriminator of one character that settings describe, with new weights."""
+    """The discriminator of one character that settings describe, with new weights.
+
+    Args:
+        settings: of a generator of one character.
+
+    Returns:
+        A network from float32 (N, 28, 28, 1) in [-1, 1] to a number for each image.
+    """
     build = (
         networks.build_mlp_discriminator
         if settings.network == "mlp"
@@ -40,7 +47,17 @@ def build_discriminator(settings: GanSettings) -> keras.Model:
 def keras_gan(
     generator: keras.Model, discriminator: keras.Model, settings: GanSettings, seed: int
 ) -> GAN:
-    """Generator and discriminator as one compiled model; `seed` is of the latent vectors."""
+    """Generator and discriminator as one compiled model.
+
+    Args:
+        generator: from latent vectors, with labels where it draws several characters, to images.
+        discriminator: from images, with labels likewise, to a number each.
+        settings: learning rates, loss and moving average.
+        seed: of the latent vectors.
+
+    Returns:
+        The model, to be fitted to uint8 (N, 28, 28), with labels (N,) likewise.
+    """
     gan = GAN(generator, discriminator, moving_average=settings.moving_average, seed=seed)
     gan.compile(
         _adam(settings.discriminator_learning_rate, settings),
@@ -54,7 +71,14 @@ def keras_gan(
 
 
 def steps_a_call(settings: GanSettings) -> int:
-    """As many as may be without one step too many at the end."""
+    """Steps of one call of TensorFlow.
+
+    Args:
+        settings: with the number of all steps.
+
+    Returns:
+        As many as may be without one step too many at the end.
+    """
     return steps_in_a_call(settings.steps, STEPS_A_CALL)
 
 
@@ -167,7 +191,14 @@ def _loss_of_generator(
 
 
 def make_strategy(strategy: Strategy) -> AdversarialOptimizer:
-    """The adversarial optimizer that settings name."""
+    """The adversarial optimizer that settings name.
+
+    Args:
+        strategy: with its type and what that needs.
+
+    Returns:
+        A new one.
+    """
     match strategy.type:
         case "simultaneous":
             return strategies.Simultaneous()

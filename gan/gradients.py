@@ -92,7 +92,12 @@ def evaluated_at(
 
 
 def assign_state(state: Sequence[Any], values: Sequence[Any]) -> None:
-    """Give variables the values that `evaluated_at` found for them."""
+    """Give variables the values that `evaluated_at` found for them.
+
+    Args:
+        state: Keras variables.
+        values: one a variable, of its shape; None leaves a variable as it is.
+    """
     for variable, value in zip(state, values, strict=True):
         if value is not None:
             variable.assign(value)

@@ -92,16 +92,35 @@ class GAN(ResumableModel):
         g_optimizer.build(self.generator.trainable_variables)
 
     def match(self, matching: MomentMatching) -> None:
-        """From now on, have the generator match moments as well; needs labels with the images."""
+        """From now on, have the generator match moments as well; needs labels with the images.
+
+        Args:
+            matching: of the classes that the labels name.
+        """
         self.matching = matching
         self.make_train_function(force=True)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Draw: what the generator takes to float32 (N, 28, 28, 1), by its average."""
+        """Draw by the average of the generator.
+
+        Args:
+            inputs: what the generator takes.
+            training: whether normalization uses the batch.
+
+        Returns:
+            float32 (N, 28, 28, 1) in [-1, 1].
+        """
         return self.averaged_generator(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Move both by one batch of real images, uint8 (N, 28, 28), alone or with labels (N,)."""
+        """Move both by one batch of real images.
+
+        Args:
+            data: uint8 (N, 28, 28), alone or with labels (N,).
+
+        Returns:
+            The mean losses since the epoch began, by name.
+        """
         images, *labels = data if isinstance(data, tuple) else (data,)
         real = scaled(images)
         count = ops.shape(real)[0]

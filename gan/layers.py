@@ -12,7 +12,14 @@ DEVIATION_FLOOR = 1e-8
 
 
 def scaled(images: Any) -> Any:
-    """Real images as networks take them: uint8 (N, 28, 28) to float32 (N, 28, 28, 1) in [-1, 1]."""
+    """Real images as networks take them.
+
+    Args:
+        images: uint8 (N, 28, 28).
+
+    Returns:
+        float32 (N, 28, 28, 1) in [-1, 1].
+    """
     return ops.expand_dims(ops.cast(images, "float32") / 127.5 - 1.0, -1)
 
 
@@ -20,7 +27,14 @@ class Scaled(layers.Layer):  # type: ignore[misc]
     """`scaled` as a layer."""
 
     def call(self, inputs: Any) -> Any:
-        """From uint8 (N, 28, 28) to float32 (N, 28, 28, 1) in [-1, 1]."""
+        """Scale images.
+
+        Args:
+            inputs: uint8 (N, 28, 28).
+
+        Returns:
+            float32 (N, 28, 28, 1) in [-1, 1].
+        """
         return scaled(inputs)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
@@ -48,7 +62,14 @@ class BatchDeviation(layers.Layer):  # type: ignore[misc]
     """
 
     def call(self, inputs: Any) -> Any:
-        """From float (N, H, W, C) to float (N, H, W, C + 1)."""
+        """Add a channel that holds how much the images of the batch differ.
+
+        Args:
+            inputs: floating (N, H, W, C).
+
+        Returns:
+            floating (N, H, W, C + 1).
+        """
         deviation = ops.sqrt(ops.var(inputs, axis=0) + DEVIATION_FLOOR)
         channel = ops.broadcast_to(ops.mean(deviation), (*ops.shape(inputs)[:3], 1))
         return ops.concatenate([inputs, channel], axis=-1)

@@ -71,15 +71,38 @@ class Game(Protocol):
         """Every player's weights as they are."""
 
     def loss_of(self, index: int, values: Values, batch: Any) -> tuple[Tensor, list[Any]]:
-        """A player's loss where all players' weights have given values."""
+        """A player's loss where all players' weights have given values.
+
+        Args:
+            index: of the player.
+            values: of every player's weights, in the order of the players.
+            batch: what the loss is computed on.
+
+        Returns:
+            The loss, a number; what the player's state becomes.
+        """
 
     def gradients_of(
         self, index: int, values: Values, batch: Any, *, differentiable: bool = False
     ) -> Gradients:
-        """A player's loss, with its gradients with respect to its own weights."""
+        """A player's loss, with its gradients with respect to its own weights.
+
+        Args:
+            index: of the player.
+            values: of every player's weights, in the order of the players.
+            batch: what the loss is computed on.
+            differentiable: whether gradients can be taken of the gradients.
+
+        Returns:
+            The loss, the gradients, and what the player's state becomes.
+        """
 
     def move(self, move: Gradients) -> None:
-        """Let a player's optimizer move its weights."""
+        """Let a player's optimizer move its weights.
+
+        Args:
+            move: of one player.
+        """
 
 
 class AdversarialOptimizer(Protocol):
@@ -87,6 +110,9 @@ class AdversarialOptimizer(Protocol):
 
     def check(self, players: Sequence[Player]) -> None:
         """Say whether it fits a game.
+
+        Args:
+            players: of the game.
 
         Raises:
             ValueError: it names players that are not there, or the like.

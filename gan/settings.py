@@ -343,12 +343,27 @@ def _conditional_weight_count(settings: GanSettings, classes: int) -> int:
 
 
 def same_training(one: GanSettings, other: GanSettings) -> bool:
-    """Whether two settings train the same generator."""
+    """Whether two settings train the same generator.
+
+    Args:
+        one: some settings.
+        other: others.
+
+    Returns:
+        Whether they differ in nothing but how it draws.
+    """
     return dataclasses.replace(one, latent_scale=1.0) == dataclasses.replace(
         other, latent_scale=1.0
     )
 
 
 def settings_to_json(settings: GanSettings) -> dict[str, Any]:
-    """Write settings as in their file, without keys that are None."""
+    """Write settings as in their file.
+
+    Args:
+        settings: of one kind of generator.
+
+    Returns:
+        Every key, but for those whose value is None.
+    """
     return {key: value for key, value in dataclasses.asdict(settings).items() if value is not None}

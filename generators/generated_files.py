@@ -43,6 +43,9 @@ class DrawnCharacters:
 def check_suffix(path: Path) -> None:
     """Refuse a file name that says nothing of what to write.
 
+    Args:
+        path: of a file that need not be there.
+
     Raises:
         UserError: it ends in none of `SUFFIXES`.
     """

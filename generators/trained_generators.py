@@ -72,11 +72,25 @@ class TrainedGenerators:
         self._kinds: dict[str, dict[tuple[str, ...], CharacterGenerator]] = {}
 
     def folder(self, kind: str) -> Path:
-        """Where generators of a kind are kept."""
+        """Where generators of a kind are kept.
+
+        Args:
+            kind: one of `gan.settings.KINDS`.
+
+        Returns:
+            The folder, which need not be there.
+        """
         return self._root / kind
 
     def why_not_kept(self, kind: str) -> str | None:
-        """Why what is trained could not be kept in its folder; None where it could."""
+        """Why what is trained could not be kept in its folder.
+
+        Args:
+            kind: one of `gan.settings.KINDS`.
+
+        Returns:
+            The reason in words; None where it could.
+        """
         return network_folder.why_not_kept(self.folder(kind), FORMAT)
 
     def of(self, kind: str) -> dict[str, CharacterGenerator]:
@@ -106,6 +120,9 @@ class TrainedGenerators:
             kind: one of `gan.settings.KINDS`.
             class_index: what must be drawn; for a kind that draws all characters it says nothing.
             settings: how.
+
+        Returns:
+            Characters, images, steps and time.
 
         Raises:
             UserError: there are too few images to learn from.
@@ -289,7 +306,14 @@ def _lasting(new: CharacterGenerator, earlier: CharacterGenerator | None) -> Cha
 
 
 def named(characters: tuple[str, ...]) -> str:
-    """Characters in a few words: `'A'`, or `37 characters`."""
+    """Characters in a few words.
+
+    Args:
+        characters: one or more.
+
+    Returns:
+        Words such as `'A'`, or `37 characters`.
+    """
     return repr(characters[0]) if len(characters) == 1 else counted(len(characters), "character")
 
 
@@ -300,6 +324,9 @@ def images_learnt(images: npt.NDArray[np.uint8], source: str, selection: str) ->
         images: uint8 (N, 28, 28).
         source: file name of the data set.
         selection: which of its images they are, in words.
+
+    Returns:
+        Their number and SHA-256, and where they are from.
     """
     digest = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     # A file's name may hold what no terminal should be sent, and no folder is read back with.

@@ -11,7 +11,14 @@ BLACK, WHITE = 31, 224  # up to and from here, grey is as good as black or white
 
 
 def border_of(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Which pixels, bool (H, W), of a picture of a shape lie at its edge."""
+    """Which pixels of a picture lie at its edge.
+
+    Args:
+        shape: (H, W).
+
+    Returns:
+        bool (H, W).
+    """
     border = np.ones(shape, np.bool_)
     border[1:-1, 1:-1] = False
     return border

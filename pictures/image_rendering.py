@@ -23,7 +23,16 @@ _CORE = 0.75  # strength from which a pixel is the middle of ink, as a share of 
 
 
 def in_square(greys: Reals, rows: slice, columns: slice) -> Reals:
-    """Greys (28, 28) of a box and of what is around it; beyond the picture there are zeros."""
+    """Greys of a box and of what is around it, reduced to an image.
+
+    Args:
+        greys: float32 (H, W).
+        rows: of the box.
+        columns: of the box.
+
+    Returns:
+        float32 (28, 28), the box in the middle; beyond the picture there are zeros.
+    """
     box = [(part.start or 0, part.stop) for part in (rows, columns)]
     half = IMAGE_SIZE / INK_SIZE * max(stop - start for start, stop in box) / 2
     around = math.ceil(half)
@@ -36,7 +45,15 @@ def in_square(greys: Reals, rows: slice, columns: slice) -> Reals:
 
 
 def levelled(small: Reals, strength: Reals) -> Bytes:
-    """Greys (28, 28) between the median of paper, 0, and that of the ink's middle, 255."""
+    """Greys between the median of paper, 0, and that of the ink's middle, 255.
+
+    Args:
+        small: float32 (28, 28), greys, higher for ink.
+        strength: float32 (28, 28), how much each pixel is ink.
+
+    Returns:
+        uint8 (28, 28); all 0 where ink or paper has no pixel, or they hardly differ.
+    """
     share = strength / max(float(strength.max()), EVEN)
     ink, paper = small[share > _CORE], small[share < 1 - _CORE]
     if not (ink.size and paper.size):

@@ -24,6 +24,13 @@ def without_specks(strength: Reals, threshold: float) -> Reals:
     """The strength (H, W), 0 where ink is too small to be a dot of the pen, or no dot of a letter.
 
     Thin pens make dots as small as specks are; but specks are many, or lie far from the letter.
+
+    Args:
+        strength: float32 (H, W), higher for ink.
+        threshold: strength above which a pixel is ink.
+
+    Returns:
+        float32 (H, W), 0 where ink was too small.
     """
     labels, count = ndimage.label(strength > threshold, np.ones((3, 3)))
     if count < 2:
@@ -52,7 +59,14 @@ def _is_far(box: tuple[slice, ...], letter: tuple[slice, ...]) -> bool:
 
 
 def stroke_width(ink: Mask) -> float:
-    """Twice the area of the ink over its perimeter, in pixels."""
+    """Twice the area of the ink over its perimeter, in pixels.
+
+    Args:
+        ink: bool (H, W), with one pixel of ink or more.
+
+    Returns:
+        Pixels.
+    """
     count = np.count_nonzero
     sides = count(ink[1:] != ink[:-1]) + count(ink[:, 1:] != ink[:, :-1])
     sides += count(ink[0]) + count(ink[-1]) + count(ink[:, 0]) + count(ink[:, -1])
@@ -61,7 +75,15 @@ def stroke_width(ink: Mask) -> float:
 
 
 def is_lone_stroke(ink: Mask, width: float) -> bool:
-    """Whether ink (h, w) is one nearly straight line, of strokes so wide, in any direction."""
+    """Whether ink is one nearly straight line in any direction.
+
+    Args:
+        ink: bool (h, w), cut to its ink.
+        width: of its strokes, in pixels.
+
+    Returns:
+        Whether it is.
+    """
     places = np.argwhere(ink).astype(np.float32)
     places -= places.mean(axis=0)
     _, axes = np.linalg.eigh(places.T @ places)
@@ -71,7 +93,15 @@ def is_lone_stroke(ink: Mask, width: float) -> bool:
 
 
 def cut_out(strength: Reals, threshold: float) -> Mask:
-    """The ink (h, w) without the paper around it, enlarged where it is small."""
+    """The ink without the paper around it, enlarged where it is small.
+
+    Args:
+        strength: float32 (H, W), higher for ink.
+        threshold: strength above which a pixel is ink, as one or more are.
+
+    Returns:
+        bool (h, w).
+    """
     ink = strength > threshold
     rows, columns = box_of(ink)
     side = max(rows.stop - rows.start, columns.stop - columns.start)
@@ -92,6 +122,13 @@ def cut_out(strength: Reals, threshold: float) -> Mask:
 
 
 def box_of(ink: Mask) -> tuple[slice, slice]:
-    """The rows and columns from the first ink to the last."""
+    """The rows and columns from the first ink to the last.
+
+    Args:
+        ink: bool (H, W), with one pixel of ink or more.
+
+    Returns:
+        Rows and columns.
+    """
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -57,7 +57,14 @@ def bounded(picture: npt.NDArray[Any]) -> Reals:
 
 
 def from_0_to_1(picture: npt.NDArray[Any]) -> Reals:
-    """Values of any range, (H, W), stretched to 0 to 1; all 0 where they are all the same."""
+    """Values of any range stretched to 0 to 1.
+
+    Args:
+        picture: (H, W), of any numeric type.
+
+    Returns:
+        float32 (H, W); all 0 where the values are all the same.
+    """
     scale = picture.max() / 2 - picture.min() / 2  # halves, which cannot overflow
     if not scale > 0:
         return np.zeros(picture.shape, np.float32)
@@ -83,9 +90,16 @@ def ink_strength(picture: Reals) -> tuple[Reals, float]:
 
 
 def unlike_paper(picture: Reals, smooth: Reals | None = None) -> Reals:
-    """The difference of each pixel (H, W) from paper, above 0 for ink.
+    """The difference of each pixel from paper, above 0 for ink.
 
     What is paper, and which side of it is ink, a smoothed picture tells better, where it is given.
+
+    Args:
+        picture: float32 (H, W).
+        smooth: the same picture smoothed, float32 (H, W).
+
+    Returns:
+        float32 (H, W).
     """
     paper = _paper(picture if smooth is None else smooth)
     unlike = (picture if smooth is None else smooth) - paper

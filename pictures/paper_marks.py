@@ -31,7 +31,14 @@ _MOST_SLANT = 0.1  # how far a line may rise, as a share of its length
 
 
 def reaches_edge_broadly(ink: Mask) -> bool:
-    """Whether ink (H, W), going on beyond the edges, has there what is wider than strokes are."""
+    """Whether ink, going on beyond the edges, has there what is wider than strokes are.
+
+    Args:
+        ink: bool (H, W).
+
+    Returns:
+        Whether it has.
+    """
     window = _stroke(ink.shape)
     wide = _opened(np.pad(ink, window, mode="edge"), (window, window))
     return bool(wide[window:-window, window:-window][border_of(ink.shape)].any())
@@ -69,7 +76,14 @@ def is_darker_than_shadow(ink: Mask, picture: Reals, light: Reals) -> bool:
 
 
 def is_inside(ink: Mask) -> bool:
-    """Whether there is ink (H, W), and none of it at an edge of the picture."""
+    """Whether there is ink, and none of it at an edge of the picture.
+
+    Args:
+        ink: bool (H, W).
+
+    Returns:
+        Whether that is so.
+    """
     return bool(ink.any() and not ink[border_of(ink.shape)].any())
 
 
@@ -78,6 +92,13 @@ def sheet_on_table(ink: Mask, picture: Reals) -> Mask | None:
 
     It is a light rectangle, be it askew, with little that is no ink, which then is what is written
     on it. None where the ink (H, W) is no such thing.
+
+    Args:
+        ink: bool (H, W).
+        picture: float32 (H, W), from 0 to 1.
+
+    Returns:
+        bool (H, W), True on the sheet; None where there is none.
     """
     if min(ink.shape) < _LEAST_SHEET_SIDE or np.count_nonzero(ink) < _LEAST_SHEET * ink.size:
         return None
@@ -107,11 +128,17 @@ def _least_rectangle(piece: Mask) -> float:
 
 
 def at_edges(ink: Mask) -> Mask:
-    """The pieces (H, W) of ink at the edges, where the rest is none of them.
+    """The pieces of ink at the edges, where the rest is none of them.
 
     All False where the rest is so near that it may be a part of them. Letters that were cut out
     reach most edges, so pieces at more than two are marks only if they are like a table around a
     sheet, and the rest, which might be a bar of Ξ, is wide and high.
+
+    Args:
+        ink: bool (H, W).
+
+    Returns:
+        bool (H, W), True on the pieces.
     """
     labels, _ = ndimage.label(ink, np.ones((3, 3)))
     found = np.unique(labels[border_of(ink.shape)])
@@ -135,9 +162,15 @@ def _is_wide_and_high(ink: Mask) -> bool:
 
 
 def ruling(ink: Mask) -> Mask:
-    """The pixels (H, W) of lines that run straight from one edge of the picture to the other.
+    """The pixels of lines that run straight from one edge of the picture to the other.
 
     Where a stroke crosses a line, what they share is the stroke's.
+
+    Args:
+        ink: bool (H, W).
+
+    Returns:
+        bool (H, W), True on the lines.
     """
     return _lines(ink) | _lines(ink.T).T
 

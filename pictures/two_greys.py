@@ -61,11 +61,17 @@ def _two_greys(picture: Reals) -> _TwoGreys | None:
 
 
 def ink_that_fills(picture: Reals) -> Mask | None:
-    """The ink (h, w) of a letter cut out so closely that its strokes pass for a frame, or paper.
+    """The ink of a letter cut out so closely that its strokes pass for a frame, or paper.
 
     It is in one piece, covers much of the picture, and is nowhere as broad as a table or a sheet.
     It lies within a margin, where nothing else is; or it reaches all edges, of which one shows
     paper, too, and parts the paper.
+
+    Args:
+        picture: float32 (H, W).
+
+    Returns:
+        bool (h, w), cut to its ink; None where the picture is no such letter.
     """
     greys = _two_greys(picture)
     if greys is None:
@@ -88,10 +94,16 @@ def _broadest(mask: Mask) -> float:
 
 
 def ink_of_two_greys(picture: Reals) -> Mask | None:
-    """The ink (h, w) of a picture that is cut to it so closely that its border tells no paper.
+    """The ink of a picture that is cut to it so closely that its border tells no paper.
 
     The greys must be two beyond doubt. One of them surrounds the other, which is the ink; or they
     lie in three pieces or more, as those of a shadow do not, and the ink in fewer of them.
+
+    Args:
+        picture: float32 (H, W).
+
+    Returns:
+        bool (h, w), cut to its ink; None where the picture is no such letter.
     """
     greys = _two_greys(picture)
     if greys is None:

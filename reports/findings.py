@@ -115,7 +115,14 @@ class ImageMap:
 
 
 def class_counts(data_set: DataSet) -> npt.NDArray[np.int64]:
-    """Count images: int64 (C, 4), a row a class, a column a split in the order of SPLIT_NAMES."""
+    """Count the images of each class in each split.
+
+    Args:
+        data_set: of C classes.
+
+    Returns:
+        int64 (C, 4), a row a class, a column a split in the order of SPLIT_NAMES.
+    """
     columns = [
         np.bincount(data_set.labels[data_set.indices(name)], minlength=len(data_set.classes))
         for name in SPLIT_NAMES
@@ -212,7 +219,15 @@ def _counted(right: Flags) -> Proportion | None:
 
 
 def by_class(data_set: DataSet, best: BestFindings) -> list[Proportion | None]:
-    """Accuracy of each class; None for a class without images among the best entry's."""
+    """Accuracy of each class on the images that the best entry is looked at on.
+
+    Args:
+        data_set: of C classes.
+        best: what the best entry read.
+
+    Returns:
+        C proportions; None for a class without images.
+    """
     labels = data_set.labels[best.rows]
     right = best.probabilities.argmax(axis=1) == labels
     classes = len(data_set.classes)
@@ -225,7 +240,15 @@ def by_class(data_set: DataSet, best: BestFindings) -> list[Proportion | None]:
 
 
 def confused_pairs(data_set: DataSet, best: BestFindings) -> tuple[ConfusedPair, ...]:
-    """The pairs of classes that are confused most often, most frequent first; 10 at most."""
+    """The pairs of classes that are confused most often.
+
+    Args:
+        data_set: the open one.
+        best: what the best entry read.
+
+    Returns:
+        Most frequent first; 10 at most.
+    """
     return recognition.most_confused(
         best.probabilities.argmax(axis=1),
         data_set.labels[best.rows],
@@ -235,7 +258,16 @@ def confused_pairs(data_set: DataSet, best: BestFindings) -> tuple[ConfusedPair,
 
 
 def worst_misread(data_set: DataSet, best: BestFindings, most: int) -> list[Misread]:
-    """The images that are taken for something else with the highest probability, worst first."""
+    """The images that are taken for something else with the highest probability.
+
+    Args:
+        data_set: the open one.
+        best: what the best entry read.
+        most: how many at most.
+
+    Returns:
+        Worst first.
+    """
     labels = data_set.labels[best.rows]
     taken_for = best.probabilities.argmax(axis=1)
     images = np.arange(len(labels))
@@ -274,7 +306,15 @@ def rows_to_map(data_set: DataSet, rows: Indices, seed: int) -> Indices:
 
 
 def spread(count: int, most: int) -> Indices:
-    """Numbers from 0 to `count` less 1: all of them, or `most` that lie evenly among them."""
+    """Numbers that lie evenly from 0 to one below a count.
+
+    Args:
+        count: 0 or more.
+        most: how many numbers at most.
+
+    Returns:
+        int64 (M,), rising; all of them where there are not more than `most`.
+    """
     if count <= most:
         return np.arange(count, dtype=np.int64)
     return np.linspace(0, count - 1, most).round().astype(np.int64)
@@ -315,6 +355,10 @@ def penultimate_features(entry: Entry, class_count: int, images: Images) -> npt.
 
 def first_filters(entry: Entry, class_count: int) -> npt.NDArray[np.float32] | None:
     """The filters that an entry's network lays on the image itself.
+
+    Args:
+        entry: with its weights.
+        class_count: of its collection.
 
     Returns:
         float32 (rows, columns, filters), or None where its first layer with weights, those of

@@ -11,7 +11,14 @@ from evaluation.intervals import Proportion
 
 
 def counted_images(count: int) -> str:
-    """How many images, such as `1 image` or `2,000 images`."""
+    """How many images, such as `1 image` or `2,000 images`.
+
+    Args:
+        count: 0 or more.
+
+    Returns:
+        The words.
+    """
     return counted(count, "image")
 
 
@@ -50,7 +57,15 @@ def texts_of(labels: ClassLabels, classes: npt.NDArray[np.integer]) -> list[str]
 
 
 def with_interval(found: Proportion | None, otherwise: str = "no images") -> str:
-    """A share in a few words, such as `89.84% (88.8 to 90.8) of 3,700`."""
+    """A share in a few words, such as `89.84% (88.8 to 90.8) of 3,700`.
+
+    Args:
+        found: a share with its interval, or None.
+        otherwise: what is said of None.
+
+    Returns:
+        The words.
+    """
     if found is None:
         return otherwise
     return (

@@ -162,6 +162,10 @@ class TrainingPlan:
 def identity(layers: Sequence[Layer], parameters: TrainingParameters) -> str:
     """What makes two trainings the same: the layers, and the parameters that change the result.
 
+    Args:
+        layers: of the variant.
+        parameters: of the training.
+
     Returns:
         16 hexadecimal digits.
     """
@@ -306,6 +310,13 @@ def read_training_tasks(
 
 def read_training_plan(hyperparameter_file: Path, training_parameter_file: Path) -> TrainingPlan:
     """Read and check both files, as `read_training_tasks` does; says more of what they mean.
+
+    Args:
+        hyperparameter_file: text file with variants.
+        training_parameter_file: text file with training parameters.
+
+    Returns:
+        The tasks, and what the files say of them.
 
     Raises:
         HyperparameterError: a file cannot be read, or holds problems; all of both are named.
@@ -456,7 +467,15 @@ def _tasks(
 
 
 def taught_by(parameters: TrainingParameters, identity: str) -> TrainingParameters:
-    """Parameters with a teacher, whose teacher is that identity, whatever it was named by."""
+    """Parameters whose teacher is named by its whole identity.
+
+    Args:
+        parameters: with a teacher, whatever it was named by.
+        identity: of the teacher.
+
+    Returns:
+        New parameters.
+    """
     assert parameters.distillation is not None
     known = dataclasses.replace(parameters.distillation, teacher=identity)
     return dataclasses.replace(parameters, distillation=known)

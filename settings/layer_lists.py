@@ -54,19 +54,41 @@ def _weight_groups(layers: Sequence[Layer]) -> Iterator[WeightGroup]:
 
 
 def parameter_count(layers: Sequence[Layer], class_count: int) -> int:
-    """Number of weights of a network, trainable and not."""
+    """Number of weights of a network, trainable and not.
+
+    Args:
+        layers: of the variant, without the one that tells the classes apart.
+        class_count: of that one.
+
+    Returns:
+        1 or more.
+    """
     return sum(group.size for group in _weight_groups((*layers, Dense(class_count, "linear"))))
 
 
 def layer_count(layers: Sequence[Layer]) -> int:
-    """Number of layers, those in other layers too."""
+    """Number of layers, those in other layers too.
+
+    Args:
+        layers: of the variant.
+
+    Returns:
+        0 or more.
+    """
     return sum(
         1 + (layer_count(layer.layers) if isinstance(layer, Residual) else 0) for layer in layers
     )
 
 
 def every_layer(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """Layers in the network's order; behind the layers in a layer, that one itself."""
+    """Layers in the network's order; behind the layers in a layer, that one itself.
+
+    Args:
+        layers: of the variant.
+
+    Returns:
+        An iterator.
+    """
     for layer in layers:
         if isinstance(layer, Residual):
             yield from every_layer(layer.layers)
@@ -74,14 +96,29 @@ def every_layer(layers: Sequence[Layer]) -> Iterator[Layer]:
 
 
 def activations(layers: Sequence[Layer]) -> Iterator[str]:
-    """The activations that layers name, those in other layers too, in the order of their work."""
+    """The activations that layers name, those in other layers too, in the order of their work.
+
+    Args:
+        layers: of the variant.
+
+    Returns:
+        An iterator over names of activations.
+    """
     for layer in every_layer(layers):
         if isinstance(layer, Activated):
             yield layer.activation
 
 
 def with_activation(layers: Sequence[Layer], activation: str) -> Variant:
-    """The same layers with one activation for all that have one, in other layers too."""
+    """The same layers with one activation for all that have one, in other layers too.
+
+    Args:
+        layers: of the variant.
+        activation: its name.
+
+    Returns:
+        New layers.
+    """
     return tuple(_with_activation(layer, activation) for layer in layers)
 
 
@@ -151,6 +188,9 @@ class Misfit:
 
 def variant_problems(layers: Sequence[Layer]) -> tuple[int, str] | None:
     """Whether checked layers make a network.
+
+    Args:
+        layers: each checked by itself.
 
     Returns:
         None when they do, else the number of the first layer that fails and why.

@@ -36,7 +36,15 @@ class InnerProblems(ValueError):
 
 
 def whole_number(low: int, high: int) -> Check:
-    """A check for a whole number from `low` to `high`."""
+    """A check for a whole number from `low` to `high`.
+
+    Args:
+        low: the least.
+        high: the greatest.
+
+    Returns:
+        The check, which returns the number.
+    """
 
     def check(value: Any) -> int:
         if type(value) is not int or not low <= value <= high:
@@ -47,7 +55,15 @@ def whole_number(low: int, high: int) -> Check:
 
 
 def number_from(low: float, high: float) -> Check:
-    """A check for a number from `low` up to, not including, `high`."""
+    """A check for a number from `low` up to, not including, `high`.
+
+    Args:
+        low: the least.
+        high: above all of them.
+
+    Returns:
+        The check, which returns the number.
+    """
     return _number(
         lambda value: low <= value < high,
         f"a number from {low:g} up to, not including, {high:g}",
@@ -55,7 +71,15 @@ def number_from(low: float, high: float) -> Check:
 
 
 def number_above(low: float, high: float) -> Check:
-    """A check for a number above `low`, up to `high`."""
+    """A check for a number above `low`, up to `high`.
+
+    Args:
+        low: below all of them.
+        high: the greatest.
+
+    Returns:
+        The check, which returns the number.
+    """
     return _number(lambda value: low < value <= high, f"a number above {low:g}, at most {high:g}")
 
 
@@ -69,7 +93,14 @@ def _number(is_right: Callable[[float], bool], wanted: str) -> Check:
 
 
 def one_of(names: Sequence[str]) -> Check:
-    """A check for one of some words."""
+    """A check for one of some words.
+
+    Args:
+        names: the words.
+
+    Returns:
+        The check, which returns the word.
+    """
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in names:
@@ -80,7 +111,15 @@ def one_of(names: Sequence[str]) -> Check:
 
 
 def one_or_two_whole_numbers(low: int, high: int) -> Check:
-    """A check for a whole number, or two of them, from `low` to `high`; returns two."""
+    """A check for a whole number, or two of them, from `low` to `high`; returns two.
+
+    Args:
+        low: the least.
+        high: the greatest.
+
+    Returns:
+        The check; of one number it returns it twice.
+    """
 
     def check(value: Any) -> tuple[int, int]:
         pair = (value, value) if type(value) is int else value
@@ -95,7 +134,14 @@ def one_or_two_whole_numbers(low: int, high: int) -> Check:
 
 
 def quote(value: Any) -> str:
-    """A value as it is written, shortened where it is long."""
+    """A value as it is written, shortened where it is long.
+
+    Args:
+        value: any.
+
+    Returns:
+        One line of text.
+    """
     try:
         text = repr(value)
     except RecursionError:
@@ -106,16 +152,30 @@ def quote(value: Any) -> str:
 
 
 def quoted_list(names: Sequence[str]) -> str:
-    """Words in quotation marks with commas between."""
+    """Words in quotation marks with commas between.
+
+    Args:
+        names: the words.
+
+    Returns:
+        The text.
+    """
     return ", ".join(repr(name) for name in names)
 
 
 def checked_fields(
     given: Mapping[Any, Any], kind: type[Any], checks: Mapping[str, Check], what: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Check a dictionary against a dataclass; returns its fields and every problem found.
+    """Check a dictionary against a dataclass.
 
-    Values that are `WRONG` could not be read, which was told already.
+    Args:
+        given: as it was read, with `WRONG` for values that could not be, which was told already.
+        kind: the dataclass.
+        checks: for each of its fields, what checks a value and returns it.
+        what: the dictionary is, for messages.
+
+    Returns:
+        The fields that are right, and every problem found.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
     known = f"; its keys are {quoted_list(list(fields))}" if fields else ", and needs none"
@@ -154,7 +214,16 @@ def nested(kind: type[Any], checks: Mapping[str, Check]) -> Check:
 
 
 def literal_value(node: ast.expr, where: str, problems: list[str]) -> Any:
-    """Value of a literal; `WRONG` and a problem when it is anything else."""
+    """Value of a literal.
+
+    Args:
+        node: of the parsed file.
+        where: it stands, after the line, for messages.
+        problems: gets one more where the node is anything else.
+
+    Returns:
+        The value; `WRONG` where there is a problem.
+    """
     for inner in ast.walk(node):
         problem = _repeated_key(inner) if isinstance(inner, ast.Dict) else None
         if problem:
@@ -294,6 +363,10 @@ def _read_text(path: Path) -> str:
 
 def raise_problems(path: Path, problems: Sequence[str]) -> None:
     """Raise one error that names every problem of a file; none if there are none.
+
+    Args:
+        path: the file.
+        problems: a line each.
 
     Raises:
         HyperparameterError: there are problems.

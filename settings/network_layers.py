@@ -451,5 +451,12 @@ def shapes_after(layers: Sequence[Layer], shape: Shape = INPUT_SHAPE) -> tuple[S
 
 
 def summary(layers: Sequence[Layer]) -> str:
-    """A variant in a few words, such as `conv 64 3x3 relu, pool 2x2, flatten, dense 64 relu`."""
+    """A variant in a few words, such as `conv 64 3x3 relu, pool 2x2, flatten, dense 64 relu`.
+
+    Args:
+        layers: of the variant.
+
+    Returns:
+        The words.
+    """
     return ", ".join(layer.words() for layer in layers)

@@ -126,7 +126,11 @@ class TrainingParameters:
     precision: str | None = None
 
     def learns_from_labels_alone(self) -> bool:
-        """Whether images and labels are learnt from as they are, and no weights are averaged."""
+        """Whether images and labels are learnt from as they are, and no weights are averaged.
+
+        Returns:
+            False where a `Learner` is needed.
+        """
         return not any(
             (
                 self.label_smoothing,
@@ -140,7 +144,11 @@ class TrainingParameters:
         )
 
     def changing_the_result(self) -> dict[str, Any]:
-        """The parameters that change what is learnt, without those left out."""
+        """The parameters that change what is learnt.
+
+        Returns:
+            Their values by name, without those left out.
+        """
         parameters = training_parameters_to_json(self)
         del parameters["verbose"]
         return parameters
@@ -211,7 +219,14 @@ def without_idle_keys(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def training_parameters_to_json(parameters: TrainingParameters) -> dict[str, Any]:
-    """Write training parameters as in their file, without the keys that were left out."""
+    """Write training parameters as in their file, without the keys that were left out.
+
+    Args:
+        parameters: of a training.
+
+    Returns:
+        Every key, but for those whose value is None.
+    """
     return {
         key: value for key, value in dataclasses.asdict(parameters).items() if value is not None
     }
@@ -220,7 +235,14 @@ def training_parameters_to_json(parameters: TrainingParameters) -> dict[str, Any
 def training_parameters_from_dictionary(
     given: Any,
 ) -> tuple[TrainingParameters | None, list[str]]:
-    """Check training parameters; returns them (None when wrong) and every problem found."""
+    """Check training parameters.
+
+    Args:
+        given: as they were read.
+
+    Returns:
+        The parameters (None when wrong) and every problem found.
+    """
     if not isinstance(given, dict):
         return None, [f"training parameters are one dictionary {{...}}, not {quote(given)}"]
     values, problems = checked_training_values(given)
@@ -229,6 +251,9 @@ def training_parameters_from_dictionary(
 
 def checked_training_values(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     """Check training parameters one by one, and against each other as far as they are right.
+
+    Args:
+        given: as they were read.
 
     Returns:
         Those that are right, as `TrainingParameters` has them, and every problem found.

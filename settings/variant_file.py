@@ -174,6 +174,9 @@ def _nested_layers(given: Any, activation: str, depth: int) -> tuple[Variant, li
 def layer_to_dictionary(layer: Layer) -> dict[str, Any]:
     """Write a layer as in a hyperparameter file; pairs are lists, as in JSON.
 
+    Args:
+        layer: of any type.
+
     Returns:
         Every key, but for those whose value is None.
     """
@@ -205,6 +208,12 @@ def read_model_hyperparameters(path: Path) -> tuple[Variant, ...]:
 
 def written_variants(path: Path) -> ast.List | ast.Tuple:
     """The list of variants as it is written in a file; what is in it was not looked at.
+
+    Args:
+        path: text file with variants.
+
+    Returns:
+        The node of the parsed file.
 
     Raises:
         HyperparameterError: the file cannot be read, or holds no list.

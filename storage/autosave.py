@@ -24,7 +24,11 @@ LOOKING = 1.0  # seconds, longer than others take to look whether a folder is in
 
 
 def default_root() -> Path:
-    """Where sessions keep their folders: the user's state folder, as the system defines it."""
+    """Where sessions keep their folders.
+
+    Returns:
+        A folder in the user's state folder, as the system defines it.
+    """
     import platformdirs
 
     return platformdirs.user_state_path("handwriting") / "autosave"
@@ -47,7 +51,11 @@ class Autosave:
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
 
     def unsaved(self) -> tuple[Path, ...]:
-        """Folders that sessions left which are no longer alive, oldest first."""
+        """Folders that sessions left which are no longer alive.
+
+        Returns:
+            Oldest first.
+        """
         try:
             folders = [path for path in self.root.iterdir() if (path / FILE_NAME).is_file()]
         except OSError:
@@ -58,6 +66,9 @@ class Autosave:
 
     def keep(self, collection: ModelCollection) -> None:
         """Write the collection, as it is now, to this session's folder.
+
+        Args:
+            collection: of one entry or more.
 
         Raises:
             CollectionError: it cannot be written.
@@ -83,6 +94,9 @@ class Autosave:
 
         A folder that an earlier session left becomes this session's; one of a session that is
         alive stays that session's.
+
+        Args:
+            folder: that it was loaded from.
         """
         if self.folder is not None and folder.resolve() == self.folder.resolve():
             self._written.clear()
@@ -95,7 +109,11 @@ class Autosave:
             self.holds_all = True
 
     def collection_saved(self, folder: Path) -> None:
-        """The user saved the collection: what was kept of it is no longer needed."""
+        """The user saved the collection: what was kept of it is no longer needed.
+
+        Args:
+            folder: that it was saved in.
+        """
         if self.folder is not None and self.folder.resolve() != folder.resolve():
             remove_collection(self.folder)
             with contextlib.suppress(OSError):  # a file too many does no harm

@@ -81,7 +81,14 @@ def within(place: str) -> Iterator[None]:
 
 
 def npy_bytes(array: npt.NDArray[Any]) -> bytes:
-    """An array as the content of an `.npy` file."""
+    """An array as the content of an `.npy` file.
+
+    Args:
+        array: of any type but objects.
+
+    Returns:
+        The bytes.
+    """
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
@@ -132,6 +139,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def holds_document(folder: Path) -> bool:
     """Whether a folder has a JSON document, of whatever content.
+
+    Args:
+        folder: which need not be there.
+
+    Returns:
+        Whether it has one.
 
     Raises:
         CollectionError: that cannot be told.
@@ -206,7 +219,12 @@ def writing(folder: Path, what: str) -> Iterator[list[Path]]:
 
 
 def remove_other_weights(folder: Path, current: set[str]) -> None:
-    """Take away files of weights that are not named any more."""
+    """Take away files of weights that are not named any more.
+
+    Args:
+        folder: whose document is written.
+        current: names of the files that it names.
+    """
     for path in folder.iterdir():
         if WEIGHTS_ROW_NAME.fullmatch(path.name) and path.name not in current:
             with contextlib.suppress(OSError):  # a file too many does no harm
@@ -303,7 +321,15 @@ def _parsed(content: bytes) -> Any:
 
 
 def read_file(path: Path, most: int) -> bytes:
-    """Content of an ordinary file inside the folder; never follows a link or waits on a pipe."""
+    """Content of an ordinary file inside a folder; never follows a link or waits on a pipe.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+
+    Returns:
+        All its bytes.
+    """
     with naming(path):
         if path.is_symlink():
             raise Problem("it is a link to somewhere else")
@@ -316,7 +342,15 @@ def read_file(path: Path, most: int) -> bytes:
 
 
 def file_named(given: Any, pattern: re.Pattern[str]) -> tuple[str, str]:
-    """Name and SHA-256 of a file, as an entry names it."""
+    """Name and SHA-256 of a file, as an entry names it.
+
+    Args:
+        given: from the document.
+        pattern: that the whole name must fit.
+
+    Returns:
+        The name, and the SHA-256 as it stands there.
+    """
     about = a_mapping(given, "a file")
     name = about.get("file")
     if not isinstance(name, str) or not pattern.fullmatch(name):
@@ -335,6 +369,9 @@ def read_content(folder: Path, name: str, digest: str, most: int) -> bytes:
         name: of the file.
         digest: its SHA-256.
         most: bytes that it may have.
+
+    Returns:
+        Its bytes.
 
     Raises:
         Problem: it is missing, too large, or not what was saved.
@@ -358,6 +395,9 @@ def read_record(
         kind: the record's dataclass.
         checks: for each key, what checks its value and returns it.
 
+    Returns:
+        The record.
+
     Raises:
         Problem: keys or values are wrong.
     """
@@ -368,35 +408,75 @@ def read_record(
 
 
 def a_mapping(value: Any, name: str) -> dict[str, Any]:
-    """The value, which must be a dictionary."""
+    """The value, which must be a dictionary.
+
+    Args:
+        value: from the document.
+        name: of it, for messages.
+
+    Returns:
+        The value.
+    """
     if not isinstance(value, dict):
         raise Problem(f"{name} must be a dictionary")
     return value
 
 
 def a_text(value: Any, name: str) -> str:
-    """The value, which must be a printable text of 1 to 1,000 characters."""
+    """The value, which must be a printable text of 1 to 1,000 characters.
+
+    Args:
+        value: from the document.
+        name: of it, for messages.
+
+    Returns:
+        The value.
+    """
     if not isinstance(value, str) or not 0 < len(value) <= 1000 or not value.isprintable():
         raise Problem(f"{name} must be a short text")
     return value
 
 
 def a_number(value: Any, name: str) -> float:
-    """The value, which must be a finite number from 0 up."""
+    """The value, which must be a finite number from 0 up.
+
+    Args:
+        value: from the document.
+        name: of it, for messages.
+
+    Returns:
+        The value, below 1e15.
+    """
     if type(value) not in (int, float) or not 0 <= value < 1e15 or not math.isfinite(value):
         raise Problem(f"{name} is {str(value)[:40]!r}, but must be a number from 0 up")
     return float(value)
 
 
 def a_share(value: Any, name: str) -> float:
-    """The value, which must be a number from 0 to 1."""
+    """The value, which must be a number from 0 to 1.
+
+    Args:
+        value: from the document.
+        name: of it, for messages.
+
+    Returns:
+        The value.
+    """
     if a_number(value, name) > 1:
         raise Problem(f"{name} is {value}, but must lie between 0 and 1")
     return float(value)
 
 
 def a_whole_number(value: Any, name: str) -> int:
-    """The value, which must be a whole number from 0 up."""
+    """The value, which must be a whole number from 0 up.
+
+    Args:
+        value: from the document.
+        name: of it, for messages.
+
+    Returns:
+        The value, below 2**63.
+    """
     if type(value) is not int or not 0 <= value < 2**63:
         raise Problem(f"{name} is {str(value)[:40]!r}, but must be a whole number from 0 up")
     return value

@@ -189,7 +189,14 @@ def _load(folder: Path) -> ModelCollection:
 
 
 def holds_collection(folder: Path) -> bool:
-    """Whether a folder has a collection, of which parts may be damaged."""
+    """Whether a folder has a collection, of which parts may be damaged.
+
+    Args:
+        folder: which need not be there.
+
+    Returns:
+        Whether it has one.
+    """
     try:
         read_document(folder, FORMAT)
     except CollectionError:
@@ -198,7 +205,11 @@ def holds_collection(folder: Path) -> bool:
 
 
 def remove_collection(folder: Path) -> None:
-    """Remove a collection's own files, and the folder where nothing else is in it."""
+    """Remove a collection's own files, and the folder where nothing else is in it.
+
+    Args:
+        folder: of a collection; one that holds other things is left as it is.
+    """
     with contextlib.suppress(CollectionError, OSError):
         _check_replaceable(folder)
         for name in (FILE_NAME, *_own_names(folder), LOCK_NAME):

@@ -85,7 +85,15 @@ Denoisers: TypeAlias = dict[str, Denoiser]  # by key
 
 
 def key_of(settings: DenoiserSettings, fingerprint: str) -> str:
-    """The key of the denoiser of those settings that learnt from that data set."""
+    """The key of a denoiser in its folder's document.
+
+    Args:
+        settings: by which it was trained.
+        fingerprint: of the data set that it learnt from, 64 hexadecimal digits.
+
+    Returns:
+        The settings' identity, and how the fingerprint begins.
+    """
     return f"{settings.identity}-{fingerprint[:SHORT_FINGERPRINT]}"
 
 

@@ -104,14 +104,27 @@ Generators: TypeAlias = dict[tuple[str, ...], CharacterGenerator]  # by what the
 
 
 def code_point(character: str) -> str:
-    """How a character is keyed: 'U+0041' for 'A', several joined by '-'."""
+    """How a character is keyed.
+
+    Args:
+        character: a class's name, of one character or more.
+
+    Returns:
+        Such as 'U+0041' for 'A'; several joined by '-'.
+    """
     return "-".join(f"U+{ord(letter):04X}" for letter in character)
 
 
 def key_of(characters: tuple[str, ...]) -> str:
-    """How a generator is keyed: 'U+0041' for that of 'A', '47-0123456789abcdef' for many.
+    """How a generator is keyed in its folder's document.
 
     Long names are keyed as many characters are: keys are parts of file names.
+
+    Args:
+        characters: that it draws, one or more.
+
+    Returns:
+        Such as 'U+0041' for that of 'A', '47-0123456789abcdef' for many.
     """
     if len(characters) == 1 and len(code_point(characters[0])) <= LONGEST_KEY:
         return code_point(characters[0])

@@ -200,7 +200,16 @@ def read_training(about: Mapping[str, Any]) -> Training:
 
 
 def training_to_json(steps: int, seconds: float, seed: int) -> Training:
-    """What `read_training` reads."""
+    """What `read_training` reads.
+
+    Args:
+        steps: batches learnt from.
+        seconds: of the training.
+        seed: of the training.
+
+    Returns:
+        The record.
+    """
     return Training(steps=steps, seconds=round(seconds, 1), seed=seed)
 
 

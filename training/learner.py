@@ -37,7 +37,15 @@ def cross_entropy(
 
 
 def soften(probabilities: Tensor, temperature: float) -> Tensor:
-    """Probabilities (N, C) after dividing their logarithms by a temperature."""
+    """Probabilities after dividing their logarithms by a temperature.
+
+    Args:
+        probabilities: floating (N, C).
+        temperature: above 0; more than 1 evens them out.
+
+    Returns:
+        floating (N, C), each row summing to 1.
+    """
     logarithms = keras.ops.log(keras.ops.maximum(probabilities, LEAST_PROBABILITY))
     return keras.ops.softmax(logarithms / temperature)
 
@@ -104,7 +112,14 @@ class Learner(keras.Model):  # type: ignore[misc]
         return (1 - distillation.weight) * losses + distillation.weight * from_teacher
 
     def train_step(self, data: Any) -> Any:
-        """One step, after which the averages follow the weights."""
+        """One step, after which the averages follow the weights.
+
+        Args:
+            data: a batch, as Keras hands it over.
+
+        Returns:
+            What has been measured since the epoch began, by name.
+        """
         logs = super().train_step(data)
         if self._decay is not None:
             done = keras.ops.cast(self.optimizer.iterations, "float32")

@@ -58,10 +58,17 @@ def batches_for(
 
 
 def tensors_of(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer]) -> Tensors:
-    """Images uint8 (N, 28, 28) and labels int32 (N,) where TensorFlow finds them.
+    """Images and labels where TensorFlow finds them.
 
     Images that processes share stay where they are, read-only ones too; others, which are not
     contiguous or begin where TensorFlow can use no memory, are copied.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        labels: integers (N,).
+
+    Returns:
+        Tensors: uint8 (N, 28, 28) and int32 (N,).
     """
     usable = images.flags.c_contiguous and images.ctypes.data % ALIGNMENT == 0
     if usable and images.size:
@@ -89,7 +96,17 @@ def _writable(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def label_batches(
     tensors: Tensors, rows: npt.NDArray[np.integer], batch_size: int, seed: int | None
 ) -> Any:
-    """Batches of uint8 images and int32 labels; shuffled anew each time if seeded."""
+    """Batches of images and labels.
+
+    Args:
+        tensors: all images and labels.
+        rows: integers (M,), which of them.
+        batch_size: images of a batch; the last may have fewer.
+        seed: of the order, which is new each time; None keeps the order of `rows`.
+
+    Returns:
+        A `tf.data.Dataset` of uint8 (B, 28, 28) and int32 (B,).
+    """
     images, labels = tensors
     batches = _batches_of_rows(rows, batch_size, seed).map(
         lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen))
@@ -100,7 +117,17 @@ def label_batches(
 def target_batches(
     tensors: Tensors, rows: npt.NDArray[np.integer], batch_size: int, class_count: int
 ) -> Any:
-    """Batches of uint8 images and float32 (N, C) targets, as they are, for validation."""
+    """Batches of images as they are and targets, for validation.
+
+    Args:
+        tensors: all images and labels.
+        rows: integers (M,), which of them.
+        batch_size: images of a batch; the last may have fewer.
+        class_count: C.
+
+    Returns:
+        A `tf.data.Dataset` of uint8 (B, 28, 28) and float32 (B, C).
+    """
     images, labels = tensors
     batches = _batches_of_rows(rows, batch_size, None).map(
         lambda chosen: (
@@ -157,7 +184,15 @@ def augmented_batches(
 
 
 def class_shares(labels: npt.NDArray[np.integer], class_count: int) -> npt.NDArray[np.floating]:
-    """Share of each class among labels, float64 (C,); a class without any counts as one image."""
+    """Share of each class among labels.
+
+    Args:
+        labels: integers (N,), 0 to C - 1.
+        class_count: C.
+
+    Returns:
+        float64 (C,), summing to 1; a class without any label counts as one image.
+    """
     counts = np.maximum(np.bincount(labels, minlength=class_count), 1)
     shares: npt.NDArray[np.floating] = counts / counts.sum()
     return shares
