@@ -7,6 +7,7 @@ Knows shapes and names alone, so that text files and folders are checked without
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -42,8 +43,48 @@ def _window_size(size: int, window: int, stride: int, padding: str) -> int:
     return -(-size // stride) if padding == "same" else (size - window) // stride + 1
 
 
+class LayerData(ABC):
+    """What every layer tells; one without weights that keeps the shape need say no more of those.
+
+    Shapes are those of one image or row of values, without the batch axis.
+    """
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """What becomes of a shape.
+
+        Args:
+            shape: (rows, columns, channels) or (values,), before the layer.
+
+        Returns:
+            The shape after it.
+
+        Raises:
+            ShapeProblem: the layer cannot follow those before it.
+        """
+        return shape
+
+    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
+        """Shapes of the layer's weights.
+
+        Args:
+            shape: before the layer.
+
+        Returns:
+            A group for each Keras layer with weights that it stands for, in their order.
+        """
+        return ()
+
+    @abstractmethod
+    def words(self) -> str:
+        """Describe the layer.
+
+        Returns:
+            A few words, such as `conv 64 3x3 relu`.
+        """
+
+
 @dataclass(frozen=True)
-class Conv2D:
+class Conv2D(LayerData):
     """A convolution over an image, with its normalization and activation."""
 
     type: ClassVar[str] = "conv2d"
@@ -55,21 +96,21 @@ class Conv2D:
     normalization: str | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape after this layer, of one image, without the batch axis."""
+        """See `LayerData`."""
         return _convolved(self, shape)
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """The kernel, and what follows it."""
+        """See `LayerData`; the kernel, and what follows it."""
         kernel = (*self.kernel_size, shape[2], self.filters)
         return kernel_weights("conv2d", (kernel,), self.filters, self.normalization)
 
     def words(self) -> str:
-        """The layer in a few words, such as `conv 64 3x3 relu`."""
+        """See `LayerData`."""
         return f"conv {_convolution_words(self)}"
 
 
 @dataclass(frozen=True)
-class SeparableConv2D:
+class SeparableConv2D(LayerData):
     """A convolution of each channel by itself, then one that mixes channels (Chollet 2017)."""
 
     type: ClassVar[str] = "separableconv2d"
@@ -81,16 +122,16 @@ class SeparableConv2D:
     normalization: str | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape after this layer, of one image, without the batch axis."""
+        """See `LayerData`."""
         return _convolved(self, shape)
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """The kernel over rows and columns, the one over channels, and what follows them."""
+        """See `LayerData`; kernels over rows and columns, over channels, and what follows."""
         kernels = ((*self.kernel_size, shape[2], 1), (1, 1, shape[2], self.filters))
         return kernel_weights("separable_conv2d", kernels, self.filters, self.normalization)
 
     def words(self) -> str:
-        """The layer in a few words."""
+        """See `LayerData`."""
         return f"separable conv {_convolution_words(self)}"
 
 
@@ -126,14 +167,14 @@ def _normalized(layer: Conv2D | SeparableConv2D | Dense) -> str:
 
 
 @dataclass(frozen=True)
-class MaxPooling:
+class MaxPooling(LayerData):
     """The largest value of each window of an image; windows do not overlap."""
 
     type: ClassVar[str] = "maxpooling"
     pool_size: tuple[int, int]
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape after this layer, of one image, without the batch axis."""
+        """See `LayerData`."""
         _needs_rows_and_columns(shape, "'maxpooling'")
         rows, columns = shape[0] // self.pool_size[0], shape[1] // self.pool_size[1]
         if rows < 1 or columns < 1:
@@ -143,103 +184,75 @@ class MaxPooling:
             )
         return rows, columns, shape[2]
 
-    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """No weights."""
-        return ()
-
     def words(self) -> str:
-        """The layer in a few words."""
+        """See `LayerData`."""
         return f"pool {_times(self.pool_size)}"
 
 
 @dataclass(frozen=True)
-class GlobalAveragePooling:
+class GlobalAveragePooling(LayerData):
     """The mean of each channel: an image becomes a row of values."""
 
     type: ClassVar[str] = "globalaveragepooling"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One axis with a value a channel."""
+        """See `LayerData`; one axis with a value a channel."""
         _needs_rows_and_columns(shape, "'globalaveragepooling'")
         return (shape[2],)
 
-    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """No weights."""
-        return ()
-
     def words(self) -> str:
-        """The layer in a few words."""
+        """See `LayerData`."""
         return "global average"
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(LayerData):
     """Sets a share of the values to zero while training."""
 
     type: ClassVar[str] = "dropout"
     dropout_ratio: float
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """The shape that came in."""
-        return shape
-
-    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """No weights."""
-        return ()
-
     def words(self) -> str:
-        """The layer in a few words."""
+        """See `LayerData`."""
         return f"dropout {self.dropout_ratio:g}"
 
 
 @dataclass(frozen=True)
-class BatchNormalization:
+class BatchNormalization(LayerData):
     """Mean 0 and variance 1 for each channel, then a learnt scale and offset."""
 
     type: ClassVar[str] = "batchnormalization"
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """The shape that came in."""
-        return shape
-
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """Scale, offset, moving mean and moving variance."""
+        """See `LayerData`; scale, offset, moving mean and moving variance."""
         return (normalization_weights(shape[-1]),)
 
     def words(self) -> str:
-        """The layer in a few words."""
+        """See `LayerData`."""
         return "batch norm"
 
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(LayerData):
     """A function of each value by itself."""
 
     type: ClassVar[str] = "activation"
     activation: str
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """The shape that came in."""
-        return shape
-
-    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """No weights."""
-        return ()
-
     def words(self) -> str:
-        """The layer in a word."""
+        """See `LayerData`."""
         return self.activation
 
 
 @dataclass(frozen=True)
-class SqueezeExcitation:
+class SqueezeExcitation(LayerData):
     """Weighs each channel by 0 to 1, as two dense layers make it of all their means (Hu 2018)."""
 
     type: ClassVar[str] = "squeezeexcitation"
     ratio: int = 8
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape that came in."""
+        """See `LayerData`; the shape that came in."""
         _needs_rows_and_columns(shape, "'squeezeexcitation'")
         return shape
 
@@ -248,7 +261,7 @@ class SqueezeExcitation:
         return max(1, channels // self.ratio)
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """Kernel and bias of both dense layers."""
+        """See `LayerData`; kernel and bias of both dense layers."""
         channels, neurons = shape[2], self.neurons(shape[2])
         return (
             WeightGroup("dense", ((channels, neurons), (neurons,))),
@@ -256,31 +269,27 @@ class SqueezeExcitation:
         )
 
     def words(self) -> str:
-        """The layer in a few words."""
+        """See `LayerData`."""
         return f"squeeze and excite 1/{self.ratio}"
 
 
 @dataclass(frozen=True)
-class Flatten:
+class Flatten(LayerData):
     """An image becomes a row of values."""
 
     type: ClassVar[str] = "flatten"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One axis with all values."""
+        """See `LayerData`; one axis with all values."""
         return (math.prod(shape),)
 
-    def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """No weights."""
-        return ()
-
     def words(self) -> str:
-        """The layer in a word."""
+        """See `LayerData`."""
         return "flatten"
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(LayerData):
     """Each neuron sees every value, with its normalization and activation."""
 
     type: ClassVar[str] = "dense"
@@ -289,7 +298,7 @@ class Dense:
     normalization: str | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One axis with a value a neuron."""
+        """See `LayerData`; one axis with a value a neuron."""
         if len(shape) != 1:
             raise ShapeProblem(
                 "'dense' needs a row of values: put 'flatten' or 'globalaveragepooling' before it"
@@ -297,17 +306,17 @@ class Dense:
         return (self.dense_layer_size,)
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """The kernel, and what follows it."""
+        """See `LayerData`; the kernel, and what follows it."""
         kernel = (shape[0], self.dense_layer_size)
         return kernel_weights("dense", (kernel,), self.dense_layer_size, self.normalization)
 
     def words(self) -> str:
-        """The layer in a few words."""
+        """See `LayerData`."""
         return f"dense {self.dense_layer_size}{_normalized(self)} {self.activation}"
 
 
 @dataclass(frozen=True)
-class Residual:
+class Residual(LayerData):
     """Layers whose result is added to what went into them, then an activation (He 2016).
 
     The way past the layers has no weights (He's option A): where they shrink the image, it is
@@ -323,7 +332,7 @@ class Residual:
     activation: str = "relu"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape after this layer, of one image, without the batch axis."""
+        """See `LayerData`."""
         _needs_rows_and_columns(shape, "'residual'")
         after = shape
         for number, layer in enumerate(self.layers):
@@ -360,7 +369,7 @@ class Residual:
         return rows, columns
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
-        """Those of its layers."""
+        """See `LayerData`; those of its layers."""
         shapes = shapes_after(self.layers, shape)
         return tuple(
             group
@@ -369,7 +378,7 @@ class Residual:
         )
 
     def words(self) -> str:
-        """The layer in a few words, those in it in brackets."""
+        """See `LayerData`; those in it in brackets."""
         return f"residual ({summary(self.layers)}) {self.activation}"
 
 
