@@ -43,28 +43,67 @@ class TrainingObserver(Protocol):
     """What someone who watches a training is told."""
 
     def variant_skipped(self, number: int, entry: Entry) -> None:
-        """Variant `number` is in the collection already, as `entry`."""
+        """A variant is in the collection already.
+
+        Args:
+            number: of the variant, counted from 0.
+            entry: what it is there.
+        """
 
     def variant_started(self, number: int, variants: int, task: TrainingTask) -> None:
-        """Variant `number`, counted from 0, of `variants` begins; others may be under way."""
+        """A variant begins; others may be under way.
+
+        Args:
+            number: of the variant.
+            variants: how many there are.
+            task: what is trained.
+        """
 
     def progressed(self, number: int, progress: TrainingProgress) -> None:
-        """Some batches, or an epoch, of variant `number` are done."""
+        """Some batches, or an epoch, of a variant are done.
+
+        Args:
+            number: of the variant.
+            progress: where it stands.
+        """
 
     def variant_finished(self, number: int, entry: Entry) -> None:
-        """The entry has joined the collection."""
+        """The entry has joined the collection.
+
+        Args:
+            number: of the variant.
+            entry: what it became.
+        """
 
     def variant_interrupted(self, number: int, reason: str) -> None:
-        """The training of variant `number` is gone, and will be tried once more."""
+        """The training of a variant is gone, and will be tried once more.
+
+        Args:
+            number: of the variant.
+            reason: what ended it, to come after "its training".
+        """
 
     def variant_moved(self, number: int) -> None:
-        """The machine that trained variant `number` is lost; another one begins anew."""
+        """The machine that trained a variant is lost; another one begins anew.
+
+        Args:
+            number: of the variant.
+        """
 
     def variant_failed(self, number: int, reason: str) -> None:
-        """Variant `number` will not be in the collection; the others go on."""
+        """A variant will not be in the collection; the others go on.
+
+        Args:
+            number: of the variant.
+            reason: why, in words.
+        """
 
     def not_kept(self, reason: str) -> None:
-        """A finished entry is in memory alone; told once, other variants go on."""
+        """A finished entry is in memory alone; told once, other variants go on.
+
+        Args:
+            reason: why, in words.
+        """
 
 
 def train(

@@ -71,7 +71,7 @@ def divide(
 ) -> Splits:
     """Divide rows as `split_data` does, for readers of files, which name the file themselves.
 
-    Args, shapes and result are those of `split_data`.
+    Arguments, shapes and result: see `split_data`.
 
     Raises:
         Problem: A class has too few images, or groups, for every split to get one.

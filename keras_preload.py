@@ -24,7 +24,11 @@ class KerasPreload:
             self._thread.start()
 
     def is_under_way(self) -> bool:
-        """Whether `wait` would take a while."""
+        """Whether `wait` would take a while.
+
+        Returns:
+            Whether Keras is being imported.
+        """
         return self._thread.is_alive()
 
     def wait(self) -> None:

@@ -160,7 +160,12 @@ class Menu:
         }
 
     def greet(self, data_set: DataSet, model_folder: Path | None) -> None:
-        """Say what is open, load the collection asked for, and mention unsaved work."""
+        """Say what is open, load the collection asked for, and mention unsaved work.
+
+        Args:
+            data_set: the open one.
+            model_folder: of the collection; None where none was asked for.
+        """
         counts = ", ".join(f"{count:,} {name}" for name, count in data_set.counts().items())
         say(
             f"{data_set.name}: {counted(len(data_set.labels), 'image')} of "

@@ -141,14 +141,25 @@ def _completer(words: Sequence[str], paths: bool) -> Completer:
 
 
 def make_asker(history_file: Path) -> Asker:
-    """A person's asker where input and output are a terminal, else a pipe's."""
+    """A person's asker where input and output are a terminal, else a pipe's.
+
+    Args:
+        history_file: where a person's answers are kept.
+
+    Returns:
+        The asker.
+    """
     if sys.stdin.isatty() and sys.stdout.isatty():
         return PersonAsker(history_file)
     return PipeAsker(sys.stdin, sys.stdout)
 
 
 def make_console() -> Console:
-    """Where tables and progress are printed; in a pipe wide enough for every table."""
+    """Where tables and progress are printed.
+
+    Returns:
+        A console; in a pipe wide enough for every table.
+    """
     from rich.console import Console
 
     class OutputConsole(Console):
@@ -163,7 +174,11 @@ def make_console() -> Console:
 
 
 def say(text: str) -> None:
-    """Print text; at a terminal its lines are broken between words."""
+    """Print text; at a terminal its lines are broken between words.
+
+    Args:
+        text: of one line or more.
+    """
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         text = "\n".join(_filled(line, width) for line in text.split("\n"))
@@ -182,7 +197,14 @@ def _filled(line: str, width: int) -> str:
 
 
 def shown_path(path: Path) -> str:
-    """A path as short as it can be typed: from the current folder, or from the home folder."""
+    """A path as short as it can be typed.
+
+    Args:
+        path: absolute or not.
+
+    Returns:
+        The path from the current folder, or from the home folder, or as it is.
+    """
     for find, prefix in ((Path.cwd, ""), (Path.home, "~/")):
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             return prefix + str(path.relative_to(find()))
@@ -213,7 +235,11 @@ def keys_unseen() -> Iterator[None]:
 
 
 def shows_colours() -> bool:
-    """Whether standard output is a terminal that shows colours and block characters."""
+    """Whether standard output is a terminal that shows colours and block characters.
+
+    Returns:
+        Whether it is.
+    """
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return (
         sys.stdout.isatty()
@@ -225,6 +251,13 @@ def shows_colours() -> bool:
 
 def ask_yes_or_no(asker: Asker, question: str) -> bool:
     """Ask until the answer is `Y` or `N`, or begins like `yes` or `no`, in any case.
+
+    Args:
+        asker: of the session.
+        question: without what can be answered.
+
+    Returns:
+        Whether the answer is yes.
 
     Raises:
         InputEnded: no answer will come any more.
@@ -239,7 +272,14 @@ def ask_yes_or_no(asker: Asker, question: str) -> bool:
 
 
 def as_yes_or_no(answer: str) -> bool | None:
-    """Whether an answer means yes, by `Y` or the beginning of `yes`; None where it says neither."""
+    """What an answer to a question of yes or no means.
+
+    Args:
+        answer: as it was typed.
+
+    Returns:
+        True for `Y` or a beginning of `yes`, False for those of `no`, None for anything else.
+    """
     for word, meaning in (("yes", True), ("no", False)):
         if answer and word.startswith(answer.lower()):
             return meaning
@@ -247,12 +287,25 @@ def as_yes_or_no(answer: str) -> bool | None:
 
 
 def quoted(answer: str) -> str:
-    """An answer in quotation marks, shortened where it is long."""
+    """An answer in quotation marks, shortened where it is long.
+
+    Args:
+        answer: as it was typed.
+
+    Returns:
+        The text.
+    """
     return repr(answer if len(answer) <= QUOTED else answer[: QUOTED - 3] + "...")
 
 
 def as_path(answer: str) -> Path:
     """The path that an answer names; quotes around it are dropped, `~` is the home folder.
+
+    Args:
+        answer: as it was typed.
+
+    Returns:
+        The path, not looked up.
 
     Raises:
         UserError: it names none.

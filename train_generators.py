@@ -108,14 +108,25 @@ class GeneratorTask:
     seed: int
 
     def taught(self, generator: CharacterGenerator) -> bool:
-        """Whether a generator came of this very task."""
+        """Whether a generator came of this very task.
+
+        Args:
+            generator: that draws the same characters.
+
+        Returns:
+            Whether it did.
+        """
         return same_training(generator.settings, self.settings) and (
             generator.seed,
             generator.data,
         ) == (self.seed, self.data)
 
     def identity(self) -> str:
-        """16 hexadecimal digits that another task has otherwise."""
+        """What tells the task from others.
+
+        Returns:
+            16 hexadecimal digits that another task has otherwise.
+        """
         training = dataclasses.replace(self.settings, latent_scale=1.0)
         told = repr((self.kind, self.characters, self.data, training, self.seed))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
@@ -127,6 +138,9 @@ def teach(task: GeneratorTask, checkpoint: Path | None = None) -> CharacterGener
     Args:
         task: on what, and how.
         checkpoint: of a generator of many characters; see `gan.training`.
+
+    Returns:
+        The generator.
 
     Raises:
         UserError: its weights grew without bound, or the checkpoint is damaged.

@@ -34,7 +34,7 @@ class InProcessCrew:
         self._waiting.append(assignment)
 
     def work(self, seconds: float, tell: Callable[[Event], None]) -> None:
-        """Train what was submitted."""
+        """Train what was submitted; see `TrainingCrew`."""
         while self._waiting:
             self._train(self._waiting.pop(), tell)
 

@@ -260,7 +260,11 @@ class RayTasks:
         )
 
     def places(self) -> int:
-        """How many tasks can be under way at once, 1 or more; nodes that come and go change it."""
+        """How many tasks can be under way at once; nodes that come and go change it.
+
+        Returns:
+            1 or more.
+        """
         return max(1, self._places)
 
     def put(self, value: Any) -> Reference:

@@ -45,6 +45,9 @@ class SharedValue:
         """The value, in a process that this was sent to.
 
         Its arrays are the shared ones; who writes to one gets a page of its own there.
+
+        Returns:
+            An equal value.
         """
         descriptor = self._descriptor.detach()
         content = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))

@@ -152,10 +152,18 @@ class TrainingCrew(Protocol):
         """
 
     def places(self) -> int:
-        """How many assignments can be under way at once, 1 or more; may change between calls."""
+        """How many assignments can be under way at once; may change between calls.
+
+        Returns:
+            1 or more.
+        """
 
     def submit(self, assignment: Assignment) -> None:
-        """Take an assignment on; never more than `places` of them without an outcome."""
+        """Take an assignment on.
+
+        Args:
+            assignment: never more than `places` of them are without an outcome.
+        """
 
     def work(self, seconds: float, tell: Callable[[Event], None]) -> None:
         """Wait for news, and tell them.

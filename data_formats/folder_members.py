@@ -61,6 +61,9 @@ class Member:
     def whole(self) -> bytes:
         """All its bytes; to be called before the next member is asked for.
 
+        Returns:
+            As many bytes as it says.
+
         Raises:
             Unreadable: there are too many, or fewer than it says, or they cannot be read.
         """

@@ -46,6 +46,12 @@ class Header:
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a file.
 
+    Args:
+        path: of the archive.
+
+    Yields:
+        The archive, open for reading.
+
     Raises:
         Problem: It is damaged.
         OSError: It cannot be opened.

@@ -11,7 +11,13 @@ from terminal import make_console, say
 
 
 def at_hand(data_path: Path) -> Path:
-    """The path itself, or, where it is the name of a known data set, its copy in the cache.
+    """A data set's file on this machine; one that is known by its name is downloaded.
+
+    Args:
+        data_path: as it was given.
+
+    Returns:
+        The path itself, or the copy in the cache of the data set that it names.
 
     Raises:
         UserError: there is no such file, or the data set cannot be downloaded.

@@ -199,7 +199,14 @@ class CollectionDialogue(Dialogue):
 
 
 def kept_in(session: TrainerPredictor) -> Path | None:
-    """Where all of a session's entries are that are not saved; None where they are not."""
+    """Where all of a session's entries are that are not saved.
+
+    Args:
+        session: with or without such entries.
+
+    Returns:
+        The folder; None where they are not kept.
+    """
     autosave = session.autosave
     if autosave.folder is None or not autosave.holds_all:
         return None
@@ -207,7 +214,14 @@ def kept_in(session: TrainerPredictor) -> Path | None:
 
 
 def may_be_lost(session: TrainerPredictor) -> bool:
-    """Whether a session has unsaved entries in memory alone."""
+    """Whether a session has unsaved entries in memory alone.
+
+    Args:
+        session: with or without such entries.
+
+    Returns:
+        Whether it has.
+    """
     return session.has_unsaved_entries and kept_in(session) is None
 
 

@@ -47,7 +47,14 @@ class SettingsFiles:
         self._previous: dict[str, Path] = {}
 
     def default(self, kind: str) -> Path:
-        """The file that comes with the program, of a kind in `DEFAULT_SETTINGS`."""
+        """The file that comes with the program, of a kind in `DEFAULT_SETTINGS`.
+
+        Args:
+            kind: one of `DEFAULT_SETTINGS`.
+
+        Returns:
+            Its path.
+        """
         return DEFAULT_SETTINGS[kind]
 
     def ask_for(self, kind: str) -> Path:

@@ -48,6 +48,9 @@ class Answer:
     def pieces(self) -> Iterator[bytes]:
         """The bytes in pieces, never more than `length`.
 
+        Returns:
+            An iterator.
+
         Raises:
             Failure: The connection broke off before the end.
         """

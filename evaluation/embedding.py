@@ -92,7 +92,11 @@ def t_sne(vectors: Vectors, seed: int) -> Points | None:
 
 
 def has_t_sne() -> bool:
-    """Whether the library that computes `t_sne` is installed."""
+    """Whether the library that computes `t_sne` is installed.
+
+    Returns:
+        Whether `t_sne` can be called.
+    """
     return _manifold() is not None
 
 

@@ -88,7 +88,14 @@ class AdversarialModel(ResumableModel):
             player.optimizer.build(player.variables)
 
     def call(self, inputs: Any) -> Any:
-        """A game is trained with `fit`; its networks are called one by one."""
+        """A game is trained with `fit`; its networks are called one by one.
+
+        Args:
+            inputs: anything.
+
+        Raises:
+            NotImplementedError: always.
+        """
         raise NotImplementedError("call the players' networks, not the game")
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -101,7 +108,11 @@ class AdversarialModel(ResumableModel):
         return {metric.name: metric.result() for metric in self._means}
 
     def values(self) -> Values:
-        """Every player's weights as they are, as tensors that later moves do not change."""
+        """Every player's weights as they are, as tensors that later moves do not change.
+
+        Returns:
+            For each player, in their order, a tensor for each of its variables.
+        """
         return [
             [ops.copy(ops.stop_gradient(weight.value)) for weight in player.variables]
             for player in self._players
@@ -149,7 +160,11 @@ class AdversarialModel(ResumableModel):
         return Gradients(index, loss, gradients, state)
 
     def move(self, move: Gradients) -> None:
-        """Let a player's optimizer move its weights, and keep the state that came with it."""
+        """Let a player's optimizer move its weights, and keep the state that came with it.
+
+        Args:
+            move: of one player.
+        """
         player = self._players[move.index]
         apply_gradients(player.optimizer, move.gradients, player.variables)
         assign_state(player.state, move.state)

@@ -44,7 +44,7 @@ class Simultaneous:
     """Every player moves each step, all by gradients at the same point."""
 
     def check(self, players: Sequence[Player]) -> None:
-        """Fits every game."""
+        """See `AdversarialOptimizer`; fits every game."""
 
     def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
@@ -62,7 +62,7 @@ class Alternating:
     reverse: bool = False
 
     def check(self, players: Sequence[Player]) -> None:
-        """Fits every game."""
+        """See `AdversarialOptimizer`; fits every game."""
 
     def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
@@ -84,7 +84,7 @@ class Scheduled:
     schedule: tuple[str, ...]
 
     def check(self, players: Sequence[Player]) -> None:
-        """The schedule must name players of the game, at least one."""
+        """See `AdversarialOptimizer`; the schedule must name players of the game, at least one."""
         if not self.schedule:
             raise ValueError("a schedule needs at least one turn")
         _check_names(self.schedule, players, "the schedule")
@@ -122,7 +122,7 @@ class Unrolled:
     step_size: float = 0.01
 
     def check(self, players: Sequence[Player]) -> None:
-        """The depths must name players of the game, and be 0 or more."""
+        """See `AdversarialOptimizer`; depths must name players of the game, and be 0 or more."""
         _check_names(list(self.depths), players, "unrolling")
         if min(self.depths.values(), default=0) < 0:
             raise ValueError("unrolling needs depths of 0 or more")
@@ -180,7 +180,7 @@ class Extragradient:
     step_size: float = 0.01
 
     def check(self, players: Sequence[Player]) -> None:
-        """Fits every game."""
+        """See `AdversarialOptimizer`; fits every game."""
 
     def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""
@@ -207,7 +207,7 @@ class Consensus:
     weight: float = 0.1
 
     def check(self, players: Sequence[Player]) -> None:
-        """Fits every game."""
+        """See `AdversarialOptimizer`; fits every game."""
 
     def step(self, model: Game, batch: Any) -> Losses:
         """See `AdversarialOptimizer`."""

@@ -106,7 +106,11 @@ class FallingRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ign
         return self.start * (1.0 - (1.0 - self.share) * fallen)
 
     def get_config(self) -> dict[str, Any]:
-        """What it was made with."""
+        """What it was made with.
+
+        Returns:
+            Arguments by their names.
+        """
         return {"start": self.start, "steps": self.steps, "share": self.share}
 
 

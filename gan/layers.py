@@ -38,7 +38,14 @@ class Scaled(layers.Layer):  # type: ignore[misc]
         return scaled(inputs)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
-        """One channel."""
+        """One channel is added.
+
+        Args:
+            input_shape: (N, 28, 28).
+
+        Returns:
+            (N, 28, 28, 1).
+        """
         return (*input_shape, 1)
 
 
@@ -75,7 +82,14 @@ class BatchDeviation(layers.Layer):  # type: ignore[misc]
         return ops.concatenate([inputs, channel], axis=-1)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
-        """One channel more."""
+        """One channel more.
+
+        Args:
+            input_shape: (N, H, W, C).
+
+        Returns:
+            (N, H, W, C + 1).
+        """
         return (*input_shape[:-1], input_shape[-1] + 1)
 
 

@@ -77,7 +77,11 @@ class MomentMatching:
         self.variables = [self._mean_errors, self._products]
 
     def averages(self) -> tuple[npt.NDArray[np.float32], ...]:
-        """Values of `variables` as they are now: float32 (C, D) and (D, D)."""
+        """Values of `variables` as they are now.
+
+        Returns:
+            float32 (C, D) and (D, D).
+        """
         return tuple(np.array(ops.convert_to_numpy(one.value)) for one in self.variables)
 
     def penalty(self, drawn: Any, labels: Any) -> Any:

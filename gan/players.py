@@ -68,7 +68,11 @@ class Game(Protocol):
         """The players, in the order of their moves."""
 
     def values(self) -> Values:
-        """Every player's weights as they are."""
+        """Every player's weights as they are.
+
+        Returns:
+            For each player, in their order, a tensor for each of its variables.
+        """
 
     def loss_of(self, index: int, values: Values, batch: Any) -> tuple[Tensor, list[Any]]:
         """A player's loss where all players' weights have given values.

@@ -11,13 +11,21 @@ class ResumableModel(keras.Model):  # type: ignore[misc]
     """A model that continues the same random numbers after its weights are saved and loaded."""
 
     def save_own_variables(self, store: Any) -> None:
-        """Keras leaves random seeds out; a training that goes on needs them."""
+        """Keras leaves random seeds out; a training that goes on needs them.
+
+        Args:
+            store: of Keras, from names to arrays.
+        """
         super().save_own_variables(store)
         for index, seed in enumerate(self._seeds()):
             store[f"seed_{index}"] = seed
 
     def load_own_variables(self, store: Any) -> None:
-        """Bring back what `save_own_variables` kept."""
+        """Bring back what `save_own_variables` kept.
+
+        Args:
+            store: of Keras, from names to arrays.
+        """
         seeds = {f"seed_{index}": seed for index, seed in enumerate(self._seeds())}
         for name, seed in seeds.items():
             seed.assign(store[name])

@@ -47,22 +47,51 @@ class GeneratorObserver(Protocol):
     """What someone who watches generators being trained side by side is told."""
 
     def started(self, character: str) -> None:
-        """The generator of a character is being trained; others may be under way."""
+        """The generator of a character is being trained; others may be under way.
+
+        Args:
+            character: what it will draw.
+        """
 
     def progressed(self, character: str, progress: GanProgress) -> None:
-        """Some steps are done."""
+        """Some steps are done.
+
+        Args:
+            character: what it will draw.
+            progress: where the training stands, without drawings.
+        """
 
     def finished(self, character: str, trained: TrainedGan, kept: bool) -> None:
-        """The generator is trained to its end; `kept` says whether the folder has it."""
+        """The generator is trained to its end.
+
+        Args:
+            character: what it draws.
+            trained: what the training left.
+            kept: whether the folder has it.
+        """
 
     def interrupted(self, character: str, reason: str) -> None:
-        """The training is gone, and begins again."""
+        """The training is gone, and begins again.
+
+        Args:
+            character: what it will draw.
+            reason: what ended it, to come after "its training".
+        """
 
     def failed(self, character: str, reason: str) -> None:
-        """There will be no generator of this character; the others go on."""
+        """There will be no generator of this character; the others go on.
+
+        Args:
+            character: what it would have drawn.
+            reason: why, in words.
+        """
 
     def stopped(self, characters: Sequence[str]) -> None:
-        """`should_stop` said so, while the generators of these were not finished."""
+        """`should_stop` said so, while some generators were not finished.
+
+        Args:
+            characters: what those would have drawn.
+        """
 
 
 def train_generator_on_node(
@@ -80,6 +109,9 @@ def train_generator_on_node(
         images: see `CharacterTask`; in memory that all processes of the node share.
         settings: see `CharacterTask`.
         seed: see `CharacterTask`.
+
+    Returns:
+        What the training left.
 
     Raises:
         UserError: the weights grew without bound.

@@ -24,7 +24,17 @@ MISREAD_SHOWN = 24
 def best_section(
     data_set: DataSet, labels: ClassLabels, best: BestFindings, pictures: PictureFolder
 ) -> Section:
-    """What the best entry confuses, misreads, and looks for."""
+    """What the best entry confuses, misreads, and looks for.
+
+    Args:
+        data_set: the open one.
+        labels: its classes as pictures write them.
+        best: what the best entry read.
+        pictures: where its pictures go.
+
+    Returns:
+        The section.
+    """
     entry = best.found.entry
     right = best.probabilities.argmax(axis=1) == data_set.labels[best.rows]
     return Section(
@@ -46,7 +56,14 @@ def best_section(
 
 
 def images_of_best(best: BestFindings) -> str:
-    """On which images the best entry is looked at, in words."""
+    """On which images the best entry is looked at.
+
+    Args:
+        best: what it read.
+
+    Returns:
+        The words, without a full stop.
+    """
     count = f"{counted_images(len(best.rows))} of the test split"
     if best.all_met:
         return (

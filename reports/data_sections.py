@@ -40,7 +40,16 @@ MADE_OF = {
 
 
 def data_section(data_set: DataSet, labels: ClassLabels, pictures: PictureFolder) -> Section:
-    """What data set it is, how it is divided, and how many images each class has."""
+    """What data set it is, how it is divided, and how many images each class has.
+
+    Args:
+        data_set: the open one.
+        labels: its classes as pictures write them.
+        pictures: where its pictures go.
+
+    Returns:
+        The section.
+    """
     counts = findings.class_counts(data_set)
     totals = counts.sum(axis=1)
     split_by = SPLIT_BY[data_set.split_by].format(seed=data_set.seed)
@@ -126,7 +135,17 @@ def _class_table(data_set: DataSet, counts: npt.NDArray[np.int64]) -> Table:
 def examples_section(
     data_set: DataSet, labels: ClassLabels, pictures: PictureFolder, seed: int
 ) -> Section:
-    """A few images of each class."""
+    """A few images of each class.
+
+    Args:
+        data_set: the open one.
+        labels: its classes as pictures write them.
+        pictures: where its pictures go.
+        seed: of the choice of images.
+
+    Returns:
+        The section.
+    """
     classes = findings.spread(len(data_set.classes), CLASSES_WITH_EXAMPLES)
     rows = np.random.default_rng(seed).permutation(data_set.indices("training"))
     of_rows = data_set.labels[rows]

@@ -71,7 +71,15 @@ def entries_section(
 
 
 def origin_remarks(data_set: DataSet, found: Sequence[EntryFindings]) -> list[Block]:
-    """What to know where entries were scored on other data, or have met test images."""
+    """What to know where entries were scored on other data, or have met test images.
+
+    Args:
+        data_set: the open one.
+        found: of the entries.
+
+    Returns:
+        Paragraphs, or none.
+    """
     blocks: list[Block] = []
     others = [each for each in found if not each.scored_here]
     if others:
@@ -157,7 +165,15 @@ def _network_table(collection: ModelCollection, found: Sequence[EntryFindings]) 
 
 
 def curves_section(found: Sequence[EntryFindings], pictures: PictureFolder) -> Section:
-    """How accuracy rose from epoch to epoch."""
+    """How accuracy rose from epoch to epoch.
+
+    Args:
+        found: of the entries.
+        pictures: where its pictures go.
+
+    Returns:
+        The section.
+    """
     with_history = [each for each in found if each.entry.history]
     if not with_history:
         return Section("Learning curves", [Paragraph("The entries have no history of epochs.")])

@@ -30,7 +30,16 @@ __all__ = [
 def introduction(
     data_set: DataSet, found: Sequence[EntryFindings], best: BestFindings
 ) -> list[Block]:
-    """The main result in a few sentences."""
+    """The main result in a few sentences.
+
+    Args:
+        data_set: the open one.
+        found: of the entries, the best one first.
+        best: what the best entry read.
+
+    Returns:
+        One paragraph.
+    """
     first = found[0]
     sentences = [
         f"{origin_of(data_set).name}: {counted_images(len(data_set.images))} of "

@@ -257,7 +257,14 @@ class SqueezeExcitation(LayerData):
         return shape
 
     def neurons(self, channels: int) -> int:
-        """Size of the first dense layer; the second has a neuron for each channel."""
+        """Size of the first dense layer; the second has a neuron for each channel.
+
+        Args:
+            channels: of the image.
+
+        Returns:
+            Neurons, 1 or more.
+        """
         return max(1, channels // self.ratio)
 
     def weights(self, shape: Shape) -> tuple[WeightGroup, ...]:
@@ -361,7 +368,14 @@ class Residual(LayerData):
             )
 
     def shortcut_strides(self, shape: Shape) -> tuple[int, int]:
-        """By how much the way past the layers shrinks rows and columns; (1, 1) is not at all."""
+        """By how much the way past the layers shrinks rows and columns.
+
+        Args:
+            shape: (rows, columns, channels), before the layer.
+
+        Returns:
+            Strides; (1, 1) is not at all.
+        """
         after = self.output_shape(shape)
         rows, columns = (
             _whole_stride(*sizes) or 1 for sizes in zip(shape[:2], after[:2], strict=True)

@@ -91,7 +91,18 @@ class Learner(keras.Model):  # type: ignore[misc]
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Mean loss of a batch, in nats; prior, teacher and class weights count while training."""
+        """Mean loss of a batch, in nats; prior, teacher and class weights count while training.
+
+        Args:
+            x: uint8 (N, 28, 28).
+            y: float32 (N, C), targets.
+            y_pred: float32 (N, C), probabilities.
+            sample_weight: float32 (N,), or None.
+            training: whether the loss is learnt from.
+
+        Returns:
+            A number.
+        """
         log_prior = self._log_prior if training else 0.0
         losses = cross_entropy(y, y_pred, log_prior)
         if training and self._distillation is not None:

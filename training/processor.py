@@ -12,9 +12,12 @@ _BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 @functools.cache
 def computes_bfloat16() -> bool:
-    """Whether there are instructions for products in bfloat16; False where nobody tells.
+    """Whether there are instructions for products in bfloat16.
 
     Without them such products are made of others, several times more slowly than in float32.
+
+    Returns:
+        Whether there are; False where nobody tells.
     """
     try:
         return names_bfloat16(_DESCRIPTION.read_text(encoding="utf-8", errors="replace"))

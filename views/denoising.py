@@ -37,7 +37,14 @@ WHOLE_TABLE = 78
 
 
 def progress_line(progress: DenoiserProgress) -> str:
-    """Where a training stands, in words that keep their places while the numbers change."""
+    """Where a training stands, in words that keep their places while the numbers change.
+
+    Args:
+        progress: of a training.
+
+    Returns:
+        One line.
+    """
     width = len(str(progress.steps))
     return (
         f"step {progress.step:>{width}}/{progress.steps} loss {progress.loss:7.4f} "
@@ -180,7 +187,14 @@ def unfinished(denoisers: Sequence[DenoiserSettings], steps: Sequence[int]) -> l
 
 
 def untold(denoisers: Sequence[DenoiserSettings]) -> list[str]:
-    """What was left out where nothing tells the class of a picture: a sentence, or none."""
+    """What was left out where nothing tells the class of a picture: a sentence, or none.
+
+    Args:
+        denoisers: those that were asked for.
+
+    Returns:
+        Sentences.
+    """
     names = [
         name_of(number, settings)
         for number, settings in enumerate(denoisers)

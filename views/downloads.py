@@ -30,7 +30,14 @@ class _Lines:
 
 
 def progress_line(progress: Progress) -> str:
-    """How far a download is, in words."""
+    """How far a download is, in words.
+
+    Args:
+        progress: of a download.
+
+    Returns:
+        One line.
+    """
     total = f" of {progress.total / MEGABYTE:.1f}" if progress.total is not None else ""
     line = f"{progress.name}: {progress.done / MEGABYTE:.1f}{total} MB"
     if progress.resumed_from:

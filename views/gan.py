@@ -22,7 +22,14 @@ MOST_DRAWINGS = 4
 
 
 def progress_line(progress: Progress) -> str:
-    """Where a training stands, in words that keep their places while the numbers change."""
+    """Where a training stands, in words that keep their places while the numbers change.
+
+    Args:
+        progress: of a training.
+
+    Returns:
+        One line.
+    """
     width = len(str(progress.steps))
     step = f"{progress.step:>{width}}/{progress.steps}"
     left = f"{remarks.duration(progress.seconds_left)} left"

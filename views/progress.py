@@ -87,10 +87,19 @@ class SideBySide(Protocol[Told_contra]):
     """Shows several trainings at once, each with its name."""
 
     def show(self, name: str, progress: Told_contra) -> None:
-        """Show where a training stands."""
+        """Show where a training stands.
+
+        Args:
+            name: of the training.
+            progress: where it stands.
+        """
 
     def end(self, name: str) -> None:
-        """Show a training no longer; it may never have been shown."""
+        """Show a training no longer; it may never have been shown.
+
+        Args:
+            name: of the training.
+        """
 
 
 class _NamedLines(Generic[Told]):

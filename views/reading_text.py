@@ -25,7 +25,15 @@ BAR_LENGTH = 20
 
 
 def prediction(result: Prediction, colours: bool) -> str:
-    """The drawn picture, the network's scores, and what it took the picture for."""
+    """The drawn picture, the network's scores, and what it took the picture for.
+
+    Args:
+        result: of `Predict`.
+        colours: whether the terminal shows colours.
+
+    Returns:
+        Lines of text.
+    """
     label = result.stands_for or result.asked
     lines = []
     if result.stands_for is not None:
@@ -70,9 +78,12 @@ def picture_reading(reading: PictureReading, reader: str, colours: bool) -> str:
     """What the network gets to see of a picture, and what it takes it for.
 
     Args:
-        reading: of the picture.
+        reading: of a user's picture.
         reader: the sentence of `read_by` on the network.
-        colours: whether colours can be shown.
+        colours: whether the terminal shows colours.
+
+    Returns:
+        Lines of text.
 
     Raises:
         DataError: the picture could not be read.
@@ -102,9 +113,12 @@ def restored_prediction(result: RestoredPrediction, reader: str, colours: bool) 
     """A noisy image, and what the network sees and reads in it after each denoiser.
 
     Args:
-        result: the image and the readings.
+        result: of `Predict` with `restored`.
         reader: the sentence of `read_by` on the network.
-        colours: whether colours can be shown.
+        colours: whether the terminal shows colours.
+
+    Returns:
+        Lines of text.
     """
     title = "The noisy picture:" if result.noise is None else f"The noisy image, {result.noise}:"
     lines = [title, picture(result.noisy, colours), reader]
@@ -128,7 +142,14 @@ def _verdict(character: str, label: str | None) -> str:
 
 
 def picture_readings(readings: Sequence[PictureReading]) -> str:
-    """How many pictures were read, and how many rightly where their folders say what they are."""
+    """How many pictures were read, and how many rightly where their folders say what they are.
+
+    Args:
+        readings: of a user's pictures.
+
+    Returns:
+        Lines of text.
+    """
     read = [reading for reading in readings if reading.image is not None]
     lines = [f"Read {len(read):,} of {counted(len(readings), 'picture')}."]
     known = [reading for reading in read if reading.expected is not None]

@@ -14,22 +14,50 @@ LONGEST_REASON = 200
 
 
 def reason_in_short(reason: str) -> str:
-    """Why something went wrong, as far as it can be shown in a line or two."""
+    """Why something went wrong, as far as it can be shown in a line or two.
+
+    Args:
+        reason: any text.
+
+    Returns:
+        Its beginning, without what cannot be printed.
+    """
     return "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
 
 
 def share(score: Score) -> str:
-    """An accuracy with the number of images it was measured on."""
+    """An accuracy with the number of images it was measured on.
+
+    Args:
+        score: on any images.
+
+    Returns:
+        Such as `91.20% of 3,700 images`.
+    """
     return f"{score.accuracy:.2%} of {counted(score.images, 'image')}"
 
 
 def score_cells(score: Score) -> tuple[str, str]:
-    """Accuracy and loss as two cells of a table."""
+    """Accuracy and loss as two cells of a table.
+
+    Args:
+        score: on any images.
+
+    Returns:
+        The accuracy in percent, and the loss in nats.
+    """
     return f"{score.accuracy:.2%}", f"{score.loss:.4f}"
 
 
 def activation_without_use(numbers: Sequence[int]) -> str:
-    """A sentence on variants that name all their activations; numbers rise."""
+    """A sentence on variants that name all their activations.
+
+    Args:
+        numbers: of the variants, rising, one or more.
+
+    Returns:
+        The sentence.
+    """
     which = f"variant{'' if len(numbers) == 1 else 's'} {in_runs(numbers)}"
     return (
         f"Every layer of {which} names its activation, or has none: 'activation' among the "
@@ -83,7 +111,14 @@ def written_as_numbers(numbered: Sequence[str], classes: Sequence[str]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as `m:ss`, or `h:mm:ss` from an hour on."""
+    """A time as `m:ss`, or `h:mm:ss` from an hour on.
+
+    Args:
+        seconds: 0 or more.
+
+    Returns:
+        Minutes and seconds, hours too where there are any.
+    """
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

@@ -60,7 +60,15 @@ OTHERS = "For others: Results all, Results top 50 by loss, Results where paramet
 
 
 def results_scope(selection: Selection, entries: int) -> str:
-    """How many of a collection's entries are listed, and in which order."""
+    """How many of a collection's entries are listed, and in which order.
+
+    Args:
+        selection: what is listed.
+        entries: how many the collection has.
+
+    Returns:
+        A sentence.
+    """
     listed = len(selection.numbers)
     if listed == entries == 1:
         return "There is one entry."
@@ -180,7 +188,14 @@ def _taught_on_them(collection: ModelCollection, listed: Sequence[int]) -> list[
 
 
 def taught_on_them(entry: Entry) -> str:
-    """What to say of a teacher that had met images that its pupil was scored on; empty for none."""
+    """What to say of a teacher that had met images that its pupil was scored on.
+
+    Args:
+        entry: of a collection.
+
+    Returns:
+        A sentence, or nothing.
+    """
     met = {
         "validation": (entry.schooling.validation_images, entry.validation.images),
         "test": (entry.schooling.test_images, entry.test.images),

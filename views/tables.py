@@ -17,7 +17,11 @@ NESTED = "  "  # before layers that lie in another layer
 
 
 def plain_table() -> Table:
-    """An empty table, with a line below its headings alone."""
+    """An empty table, with a line below its headings alone.
+
+    Returns:
+        A table to add columns and rows to.
+    """
     from rich import box
     from rich.table import Table
 
@@ -31,7 +35,15 @@ def plain_table() -> Table:
 
 
 def layer_table(layers: Variant, class_count: int) -> Table:
-    """The layers of a variant with the shape after each and its number of weights."""
+    """The layers of a variant with the shape after each and its number of weights.
+
+    Args:
+        layers: of the variant.
+        class_count: of its collection.
+
+    Returns:
+        A row a layer, the one that tells the classes apart too.
+    """
     table = plain_table()
     table.add_column("Layer")
     table.add_column("Output", justify="right")
@@ -46,7 +58,14 @@ def layer_table(layers: Variant, class_count: int) -> Table:
 
 
 def evaluation_table(result: Evaluation) -> Table:
-    """Scores of every entry on the images evaluated."""
+    """Scores of every entry on the images evaluated.
+
+    Args:
+        result: of `Evaluate`.
+
+    Returns:
+        A row an entry.
+    """
     table = plain_table()
     for heading in ("No.", "Accuracy", "Loss", "Images"):
         table.add_column(heading, justify="right")
@@ -66,7 +85,14 @@ def evaluation_table(result: Evaluation) -> Table:
 
 
 def confused_pairs(result: Evaluation) -> str:
-    """The most frequent confusions of the best entry."""
+    """The most frequent confusions of the best entry.
+
+    Args:
+        result: of `Evaluate`.
+
+    Returns:
+        Lines of text.
+    """
     if not result.confused:
         return f"Entry {result.best} confused nothing."
     pairs = [

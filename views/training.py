@@ -143,7 +143,12 @@ class LinesView(_Announcements):
         super().variant_started(number, variants, task)
 
     def progressed(self, number: int, progress: TrainingProgress) -> None:
-        """Print a line where an epoch has ended."""
+        """Print a line where an epoch has ended.
+
+        Args:
+            number: of the variant.
+            progress: where it stands.
+        """
         done = len(progress.finished)
         if done <= self._shown[number]:
             return
@@ -195,7 +200,12 @@ class BarView(_Announcements):
         return f"{self._in_short(number)} starting" if self._side_by_side else "starting"
 
     def progressed(self, number: int, progress: TrainingProgress) -> None:
-        """Move the variant's bar."""
+        """Move the variant's bar.
+
+        Args:
+            number: of the variant.
+            progress: where it stands.
+        """
         self._silent.discard(number)
         words = progress_line(progress, self._in_short(number) if self._side_by_side else None)
         room = self._console.width - len(words) - 1
