@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import first_line  # noqa: E402
 from benchmarks.champions import SMALL, champion_layers, champion_parameters, without_teacher  # noqa: E402
 from benchmarks.reading_runs import Run, add_arguments, run_missing  # noqa: E402
 
@@ -216,7 +217,7 @@ def table(results: list[dict[str, Any]]) -> Iterator[str]:
 
 def main() -> None:
     """Do the missing runs and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=first_line(__doc__))
     add_arguments(parser)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="names of runs, as in the table")
     options = parser.parse_args()

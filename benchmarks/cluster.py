@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import os
 import statistics
 import sys
@@ -27,6 +26,9 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.collection_runs import Silent, digest_of  # noqa: E402
+from benchmarks.figures import lines_of, median_and_range  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 if TYPE_CHECKING:
@@ -36,16 +38,6 @@ if TYPE_CHECKING:
 BATCH = 32
 GOAL = 0.9
 STORE = 200 * 2**20  # bytes of Ray's memory for the images, on each node
-
-
-class Silent:
-    """Hears how a training goes, and says nothing but what goes wrong."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Any method of `collection_training.TrainingObserver`."""
-        if name in ("variant_failed", "variant_interrupted"):
-            return lambda number, reason: print(f"variant {number}: {reason}", file=sys.stderr)
-        return lambda *told: None
 
 
 @contextlib.contextmanager
@@ -94,12 +86,7 @@ def train(nodes: int, tasks: Sequence[TrainingTask], data: DataSet, seed: int) -
             make_crew=lambda tasks: RayCrew(address),
         )
         seconds = time.perf_counter() - started
-    digest = hashlib.sha256()
-    for entry in collection.entries:
-        digest.update(repr((entry.identity, entry.validation, entry.test)).encode())
-        for array in entry.weights:
-            digest.update(array.tobytes())
-    return {"seconds": seconds, "digest": digest.hexdigest()}
+    return {"seconds": seconds, "digest": digest_of(collection.entries)}
 
 
 def variants_of(number: int, options: argparse.Namespace) -> list[TrainingTask]:
@@ -119,14 +106,12 @@ def variants_of(number: int, options: argparse.Namespace) -> list[TrainingTask]:
 
 def main() -> None:
     """Run the benchmark, print its figures and record them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--variants", type=int, default=8, help="an even number")
     parser.add_argument("--network", type=int, default=4, help="which of the shipped variants")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
@@ -141,8 +126,7 @@ def main() -> None:
         for _ in range(options.rounds)
     ]
     results = _summary(rounds)
-    for name, value in results.items():
-        print(f"{name:24} {value:10.3f}")
+    print("\n".join(lines_of(results)))
     if options.json:
         settings = {key: getattr(options, key) for key in ("variants", "network", "epochs")}
         about = {**settings, "rounds": options.rounds, "seed": options.seed, "ray": ray.__version__}
@@ -156,9 +140,7 @@ def _summary(rounds: Sequence[dict[int, dict[str, Any]]]) -> dict[str, float]:
     return {
         "one_node_seconds": statistics.median(run[1]["seconds"] for run in rounds),
         "two_nodes_seconds": statistics.median(run[2]["seconds"] for run in rounds),
-        "efficiency": statistics.median(efficiencies),
-        "efficiency_lowest": min(efficiencies),
-        "efficiency_highest": max(efficiencies),
+        **median_and_range("efficiency", efficiencies),
         "efficiency_goal": GOAL,
         "same_networks": float(len(digests) == 1),
     }

@@ -9,7 +9,6 @@ than test images are, and so would drawings that are blurred means of many.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -20,14 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import data_parser  # noqa: E402
+from benchmarks.arguments import parser_of  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 from gan.settings import KINDS  # noqa: E402
+from image_arrays import Images  # noqa: E402
 from image_generator import TrainedGenerator  # noqa: E402
 from storage.generator_folder import drawers_of, load_generators  # noqa: E402
 
 PERCENTILES = (1, 5, 25, 50, 75)
-
-Images = npt.NDArray[np.uint8]
 
 
 def nearest(images: Images, among: Images) -> npt.NDArray[np.float32]:
@@ -41,11 +40,9 @@ def nearest(images: Images, among: Images) -> npt.NDArray[np.float32]:
 
 def main() -> None:
     """Measure, print and record."""
-    parser = argparse.ArgumentParser(description="How near drawings are to what was learnt from.")
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--images", type=int, default=60, help="of each character")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     data = data_parser.read_labelled_images(options.dataset, keep_digits=False)
     random = np.random.default_rng(options.seed)

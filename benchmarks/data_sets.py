@@ -25,7 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import champions  # noqa: E402
-from benchmarks.recording import record  # noqa: E402
+from benchmarks.arguments import first_line  # noqa: E402
+from benchmarks.described_trainings import network_named, task_of, trained  # noqa: E402
+from benchmarks.figures import mean_and_deviation  # noqa: E402
+from benchmarks.recording import holds_run, record, recorded  # noqa: E402
 
 TAUGHT = "small, taught"
 NETWORKS = ("variant 2", "small", "best", TAUGHT)
@@ -37,7 +40,8 @@ def settings_of(
 ) -> tuple[champions.Layers, dict[str, Any]]:
     """Layers and training parameters of a network, as in the text files."""
     if network == "variant 2":
-        return champions.original_layers(2), champions.original_parameters() | {"verbose": 0}
+        layers, parameters = network_named(network)
+        return layers, parameters | {"verbose": 0}
     variant = champions.BEST if network == "best" else champions.SMALL
     parameters = champions.champion_parameters(variant)
     if network != TAUGHT:
@@ -59,8 +63,6 @@ def train_and_score(run: dict[str, Any], options: argparse.Namespace) -> dict[st
         Numbers of images, seconds, and accuracies, 0 to 1.
     """
     import data_parser
-    import model_collection
-    from settings import hyperparameters, training_parameters
 
     data_set = data_parser.open_data_set(
         options.dataset,
@@ -73,23 +75,11 @@ def train_and_score(run: dict[str, Any], options: argparse.Namespace) -> dict[st
         else data_parser.SPLIT_SHARES,
     )
 
-    def trained(described: dict[str, Any], teacher: model_collection.Entry | None) -> Any:
-        layers = map(hyperparameters.layer_from_dictionary, described["layers"])
-        parameters, problems = training_parameters.training_parameters_from_dictionary(
-            described["parameters"]
-        )
-        if parameters is None:
-            sys.exit("; ".join(problems))
-        return model_collection.train_entry(
-            hyperparameters.TrainingTask(tuple(layer for layer, _ in layers if layer), parameters),
-            data_set,
-            run["seed"],
-            teacher,
-            show=lambda progress: None,
-            should_stop=lambda: False,
-        )
-
-    entry = trained(run, trained(run["teacher"], None) if "teacher" in run else None)
+    teacher = None
+    if "teacher" in run:
+        task = task_of(run["teacher"]["layers"], run["teacher"]["parameters"])
+        teacher = trained(task, data_set, run["seed"])
+    entry = trained(task_of(run["layers"], run["parameters"]), data_set, run["seed"], teacher)
     found = {
         "images": data_set.counts(),
         "classes": len(data_set.classes),
@@ -135,19 +125,14 @@ def table(results: list[dict[str, Any]]) -> Iterator[str]:
         tests = [result["test"] for result in found if "test" in result]
         yield (
             f"| {run['network']} | {run['parameters']['train_epochs']} | {images:,.0f} "
-            f"| {len(found)} | {_spread([result['validation'] for result in found])} "
-            f"| {_spread(tests) if tests else ''} | {seconds:,.0f} |"
+            f"| {len(found)} | {mean_and_deviation([result['validation'] for result in found])} "
+            f"| {mean_and_deviation(tests) if tests else ''} | {seconds:,.0f} |"
         )
-
-
-def _spread(accuracies: list[float]) -> str:
-    mean = f"{statistics.mean(accuracies):.2%}"
-    return f"{mean} ± {statistics.stdev(accuracies):.2%}" if len(accuracies) > 1 else mean
 
 
 def main() -> None:
     """Do the missing runs and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=first_line(__doc__))
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["variant 2", "best"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -161,11 +146,9 @@ def main() -> None:
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--json", type=Path, required=True, help="results; runs in it are kept")
     options = parser.parse_args()
-    results: list[dict[str, Any]] = []
-    if options.json.exists():
-        results = json.loads(options.json.read_text(encoding="utf-8"))["results"]
+    results = recorded(options.json)
     for run in runs(options):
-        if not any(result["run"] == json.loads(json.dumps(run)) for result in results):
+        if not holds_run(results, run):
             results.append({"run": run, **train_and_score(run, options)})
             record(options.json, {"dataset": options.dataset.name, "results": results})
             print(f"{run['network']}, seed {run['seed']}: {results[-1]}", file=sys.stderr)

@@ -11,7 +11,6 @@ split is read at the end, once. Every stage is kept in the work folder, and take
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import sys
@@ -26,15 +25,15 @@ import numpy.typing as npt
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import champions  # noqa: E402
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.described_trainings import network_named, task_of, trained  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
+from image_arrays import Images  # noqa: E402
 
 if TYPE_CHECKING:
     from data_parser import DataSet
-    from settings.network_layers import Variant
-    from settings.training_parameters import TrainingParameters
+    from settings.hyperparameters import TrainingTask
 
-Images = npt.NDArray[np.uint8]
 DENOISER = {
     "type": "residual",
     "filters": (32, 64, 64),
@@ -104,18 +103,8 @@ class Bench:
         return self.weights("reader", self._trained_reader)
 
     def _trained_reader(self) -> Any:
-        import model_collection
-        from settings.hyperparameters import TrainingTask
-
-        layers, parameters = reader_settings({"train_epochs": READER_EPOCHS})
-        return model_collection.train_entry(
-            TrainingTask(layers, parameters),
-            self.data_set,
-            self.seed,
-            None,
-            show=lambda progress: None,
-            should_stop=lambda: False,
-        ).weights
+        task = reader_task({"train_epochs": READER_EPOCHS})
+        return trained(task, self.data_set, self.seed).weights
 
     def adapted(self, name: str, seen: Callable[[Images, int], Images]) -> Any:
         """Weights of a reader that went on learning from what `seen` makes of clean images."""
@@ -129,11 +118,9 @@ class Bench:
             rows = np.arange(len(clean))
             for number, rate in enumerate(self.rates):
                 images = seen(distorted(clean, self.seed + number), number)
-                _, parameters = reader_settings(
-                    {"train_epochs": 1, "learning_rate": rate}, plain=True
-                )
+                task = reader_task({"train_epochs": 1, "learning_rate": rate}, plain=True)
                 data = cnn_model.TrainingImages(images, labels, rows, rows[:64])
-                cnn_model.fit_network(network, data, parameters, self.seed + number)
+                cnn_model.fit_network(network, data, task.parameters, self.seed + number)
             return cnn_model.get_weights(network)
 
         return self.weights(name, adapt)
@@ -142,7 +129,7 @@ class Bench:
         """A reader with these weights, that computes in that precision."""
         import cnn_model
 
-        layers, _ = reader_settings({})
+        layers = reader_task({}).layers
         network = cnn_model.build_network(layers, len(self.data_set.classes), precision)
         cnn_model.set_weights(network, weights)
         return network
@@ -163,23 +150,15 @@ class Bench:
         return add_noise(images, "gaussian", np.full(len(images), sigma, np.float32), random)
 
 
-def reader_settings(
-    changed: dict[str, Any], *, plain: bool = False
-) -> tuple[Variant, TrainingParameters]:
-    """Layers and training parameters of the reader; plain ones distort and average nothing."""
-    from settings.hyperparameters import layer_from_dictionary
-    from settings.training_parameters import training_parameters_from_dictionary
-
-    given = champions.champion_layers(champions.SMALL)
-    layers = tuple(layer for layer, _ in map(layer_from_dictionary, given) if layer is not None)
-    keys = champions.without_teacher(champions.champion_parameters(champions.SMALL)) | changed
+def reader_task(changed: dict[str, Any], *, plain: bool = False) -> TrainingTask:
+    """How the reader is trained; a plain training distorts and averages nothing."""
+    layers, keys = network_named("small")
+    keys |= changed
     if plain:
         dropped = ("augmentation", "learning_rate_schedule", "warmup_epochs", "calibration")
         keys = {key: value for key, value in keys.items() if key not in dropped}
         keys["moving_average"] = 0.99
-    parameters, problems = training_parameters_from_dictionary(keys)
-    assert parameters is not None, problems
-    return layers, parameters
+    return task_of(layers, keys)
 
 
 def distorted(images: Images, seed: int) -> Images:
@@ -229,14 +208,12 @@ def measure(bench: Bench, sigma: float, split: str) -> dict[str, float]:
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--sigmas", type=float, nargs="+", default=[0.2, 0.6, 1.0])
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--rounds", type=int, help="so many, of falling rates; three without it")
     parser.add_argument("--work", type=Path, required=True, help="folder for the stages")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     import data_parser
 

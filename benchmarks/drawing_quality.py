@@ -53,6 +53,7 @@ from errors import DataError  # noqa: E402
 from evaluation import drawing_quality, judge, plots  # noqa: E402
 from evaluation.drawing_quality import Measured, Quality  # noqa: E402
 from gan.settings import CHARACTER_KINDS, KINDS  # noqa: E402
+from image_arrays import Images  # noqa: E402
 from image_generator import GENERATORS, make_generator  # noqa: E402
 from storage.generator_folder import drawers_of, load_generators, save_generator  # noqa: E402
 
@@ -63,8 +64,6 @@ SHEET_COLUMNS = 16
 OVERVIEW_LINES = 3
 KEPT = ("images", "recognition", "recognition_all", "density", "coverage")  # with a generator
 REFERENCE_LEAST = drawing_quality.NEIGHBOURS + 1
-
-Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

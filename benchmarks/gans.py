@@ -15,7 +15,6 @@ import argparse
 import dataclasses
 import json
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,6 +23,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.figures import lines_of, median_and_range  # noqa: E402
+from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 CHARACTER = "A"
@@ -176,38 +178,33 @@ MEASURES = dict(
 
 def main() -> None:
     """Run all parts and print what they found."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--steps", type=int, default=2000, help="of ours, a round")
     parser.add_argument("--loop-steps", type=int, default=200, help="of the usual loop, a round")
     parser.add_argument("--memory-steps", type=int, default=20000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--only", choices=PARTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
         print(json.dumps(MEASURES[options.only](options)))
         return
     speeds = [
-        {name: _in_a_process(name)["steps_a_second"] for name in ("ours", "usual_loop")}
+        {name: _measured(name)["steps_a_second"] for name in ("ours", "usual_loop")}
         for _ in range(options.rounds)
     ]
     ratios = [speed["ours"] / speed["usual_loop"] for speed in speeds]
     results = {
         "ours_steps_a_second": statistics.median(speed["ours"] for speed in speeds),
         "usual_loop_steps_a_second": statistics.median(speed["usual_loop"] for speed in speeds),
-        "ratio": statistics.median(ratios),
-        "ratio_lowest": min(ratios),
-        "ratio_highest": max(ratios),
+        **median_and_range("ratio", ratios),
         **{
             f"{name}_{figure}": value
             for name in PARTS[2:]
-            for figure, value in _in_a_process(name).items()
+            for figure, value in _measured(name).items()
         },
     }
-    for name, value in results.items():
-        print(f"{name:40} {value:10.3f}")
+    print("\n".join(lines_of(results)))
     if options.json:
         settings = {
             key: getattr(options, key)
@@ -216,15 +213,8 @@ def main() -> None:
         record(options.json, {**settings, "dataset": options.dataset.name, "results": results})
 
 
-def _in_a_process(part: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, __file__, *sys.argv[1:], "--only", part],
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+def _measured(part: str) -> dict[str, float]:
+    figures: dict[str, float] = measured(__file__, [*sys.argv[1:], "--only", part])
     return figures
 
 

@@ -22,19 +22,20 @@ import numpy.typing as npt
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import emnist_classes  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 from evaluation.grey_pictures import enlarged, write_grey  # noqa: E402
 from gan.settings import KINDS  # noqa: E402
 from generators.generated_files import LINE_ENLARGED, line_of_text  # noqa: E402
+from image_arrays import Images  # noqa: E402
 from image_generator import TrainedGenerator  # noqa: E402
 from storage.generator_folder import drawers_of, load_generators  # noqa: E402
 
-LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
+LETTERS = tuple(name for name in emnist_classes.MERGED if name.isalpha())
 HANDS = 200
 WORD_HANDS = 3
 INK = 64  # greys from here up are ink where extent is measured
 
-Images = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
 
 

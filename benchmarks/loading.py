@@ -8,7 +8,6 @@ every network, although the program builds one only when it is used.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 MEASURE = """
@@ -47,11 +47,9 @@ print(json.dumps({
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     runs = [_run(options.dataset, options.folder) for _ in range(options.repeat)]
     results = {

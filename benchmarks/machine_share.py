@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import champions  # noqa: E402
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.described_trainings import network_named, task_of  # noqa: E402
+from benchmarks.epoch_clock import EpochClock  # noqa: E402
 from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
@@ -67,15 +69,6 @@ def reading_operations(network: Any) -> int:
     return 2 * counted
 
 
-def _settings(name: str) -> tuple[champions.Layers, dict[str, Any]]:
-    if name.startswith("variant"):
-        number = int(name.split()[1])
-        return champions.original_layers(number), champions.original_parameters()
-    variant = champions.BEST if name == "best" else champions.SMALL
-    parameters = champions.without_teacher(champions.champion_parameters(variant))
-    return champions.champion_layers(variant), parameters
-
-
 def prepared(dataset: Path, name: str, epochs: int) -> tuple[Any, Any, TrainingParameters, int]:
     """A network as its files say, and a few thousand images to train it on.
 
@@ -93,19 +86,15 @@ def prepared(dataset: Path, name: str, epochs: int) -> tuple[Any, Any, TrainingP
 
     import cnn_model
     import data_parser
-    from settings.hyperparameters import layer_from_dictionary
-    from settings.training_parameters import training_parameters_from_dictionary
 
-    given, keys = _settings(name)
-    layers = tuple(layer for layer, _ in map(layer_from_dictionary, given) if layer is not None)
-    parameters, _ = training_parameters_from_dictionary(keys | {"train_epochs": epochs})
-    assert parameters is not None
+    layers, keys = network_named(name)
+    task = task_of(layers, keys | {"train_epochs": epochs})
     data_set = data_parser.open_data_set(dataset, file_split=True)
     rows = np.random.default_rng(0).permutation(data_set.splits.training)[:IMAGES]
     data = cnn_model.TrainingImages(data_set.images, data_set.labels, rows, rows[:1])
     keras.utils.set_random_seed(0)
-    network = cnn_model.build_network(layers, len(data_set.classes), parameters.precision)
-    return network, data, parameters, len(data_set.classes)
+    network = cnn_model.build_network(task.layers, len(data_set.classes), task.parameters.precision)
+    return network, data, task.parameters, len(data_set.classes)
 
 
 def measure(dataset: Path, name: str) -> dict[str, float]:
@@ -119,14 +108,9 @@ def measure(dataset: Path, name: str) -> dict[str, float]:
     from training import training_batches
 
     network, data, parameters, classes = prepared(dataset, name, EPOCHS)
-    ends: list[float] = []
-
-    def watch(progress: cnn_model.TrainingProgress) -> None:
-        if len(progress.finished) > len(ends):
-            ends.append(time.perf_counter())
-
-    cnn_model.fit_network(network, data, parameters, 0, show=watch)
-    seconds = (ends[-1] - ends[0]) / (EPOCHS - 1)
+    clock = EpochClock()
+    cnn_model.fit_network(network, data, parameters, 0, show=clock.show)
+    seconds = clock.seconds_an_epoch
     rows = (data.training, data.training[:1])
     batches, _ = training_batches.batches_for(
         data.images, data.labels, rows, parameters, classes, 0
@@ -147,11 +131,9 @@ def measure(dataset: Path, name: str) -> dict[str, float]:
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--only", choices=NETWORKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:

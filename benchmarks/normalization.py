@@ -8,16 +8,17 @@ training compiles and does not count.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.epoch_clock import EpochClock  # noqa: E402
+from benchmarks.figures import median_and_range  # noqa: E402
 from benchmarks.machine_share import prepared  # noqa: E402
 from benchmarks.processes import threads_of  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
@@ -33,12 +34,7 @@ def images_a_second(dataset: Path, name: str, *, fused: bool) -> float:
     import cnn_model
     from training import fused_normalization
 
-    ends: list[float] = []
-
-    def watch(progress: cnn_model.TrainingProgress) -> None:
-        if len(progress.finished) > len(ends):
-            ends.append(time.perf_counter())
-
+    clock = EpochClock()
     ours = fused_normalization.BatchNormalization
     try:
         if not fused:
@@ -46,17 +42,15 @@ def images_a_second(dataset: Path, name: str, *, fused: bool) -> float:
         network, data, parameters, _ = prepared(dataset, name, EPOCHS)
     finally:
         fused_normalization.BatchNormalization = ours  # type: ignore[misc]
-    cnn_model.fit_network(network, data, parameters, 0, show=watch)
-    return len(data.training) * (EPOCHS - 1) / (ends[-1] - ends[0])
+    cnn_model.fit_network(network, data, parameters, 0, show=clock.show)
+    return len(data.training) / clock.seconds_an_epoch
 
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, choices=range(1, 100), default=4, metavar="N")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     os.environ.update(threads_of(options.threads))
     results = {}
@@ -73,9 +67,7 @@ def main() -> None:
         results[name] = {
             "keras": statistics.median(pair[False] for pair in pairs),
             "fused": statistics.median(pair[True] for pair in pairs),
-            "ratio": statistics.median(ratios),
-            "ratio_lowest": min(ratios),
-            "ratio_highest": max(ratios),
+            **median_and_range("ratio", ratios),
         }
         print(name, *(f"{key} {figure:,.2f}" for key, figure in results[name].items()))
     if options.json:

@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
 from benchmarks.machine_share import IMAGES, NETWORKS, prepared  # noqa: E402
 from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
@@ -105,9 +106,7 @@ def measure(dataset: Path, name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("--json", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--only", choices=NETWORKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:

@@ -12,7 +12,6 @@ paper, and beside and on a dark table, too.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ from scipy import ndimage
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 WIDTH, HEIGHT = 300, 225
@@ -196,13 +196,11 @@ def measure(
 
 def main() -> None:
     """Measure, print and record."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--model", type=Path, default=ROOT / "model")
     parser.add_argument("--pens", type=float, nargs="+", default=PENS)
     parser.add_argument("--marks", action="store_true", help="the first pen alone, with marks")
     parser.add_argument("--split", choices=("validation", "test"), default="test")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.marks:
         kinds = {marks: (options.pens[0], marks) for marks in MARKS}

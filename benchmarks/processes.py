@@ -1,4 +1,4 @@
-"""Measurements in processes of their own, on so many threads, that print a JSON document last."""
+"""Measurements in processes of their own that print a JSON document last."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ def threads_of(count: int) -> dict[str, str]:
     return dict.fromkeys(names, str(count))
 
 
-def measured(program: str, arguments: Sequence[str | Path], threads: int) -> Any:
+def measured(program: str, arguments: Sequence[str | Path], threads: int | None = None) -> Any:
     """What a program prints last, read as JSON.
 
     Args:
         program: path of a Python file.
         arguments: its arguments.
-        threads: see `threads_of`.
+        threads: see `threads_of`; None for as many as TensorFlow chooses.
+
+    Returns:
+        What the JSON document holds.
 
     Raises:
         SystemExit: it fails; the message is the last line that it wrote to its standard error.
     """
     done = subprocess.run(
         [sys.executable, program, *map(str, arguments)],
-        env=os.environ | threads_of(threads),
+        env=os.environ | (threads_of(threads) if threads else {}),
         capture_output=True,
         text=True,
     )

@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import champions  # noqa: E402
+from benchmarks.arguments import first_line  # noqa: E402
+from benchmarks.described_trainings import network_named  # noqa: E402
+from benchmarks.figures import mean_and_deviation  # noqa: E402
 from benchmarks.reading_runs import Run, add_arguments, run_missing  # noqa: E402
 
 IMAGES = (50, 200, 1000, 0)
@@ -31,17 +34,16 @@ NETWORKS = ("variant 2", "VGG-5", "small", "best")
 
 
 def _network(name: str, images: int) -> tuple[champions.Layers, dict[str, Any]]:
-    if name == "variant 2":
-        return champions.original_layers(2), champions.original_parameters() | {"verbose": 0}
     if name == "VGG-5":
         return champions.vgg5_layers(), champions.vgg5_parameters()
-    variant = champions.BEST if name == "best" else champions.SMALL
-    parameters = champions.without_teacher(champions.champion_parameters(variant))
+    layers, parameters = network_named(name)
+    if name == "variant 2":
+        return layers, parameters | {"verbose": 0}
     if images:
         # Calibration would learn from validation images, which are not among the few.
         del parameters["calibration"]
         parameters |= {"train_epochs": EPOCHS.get(images, parameters["train_epochs"])}
-    return champions.champion_layers(variant), parameters
+    return layers, parameters
 
 
 def runs(options: argparse.Namespace) -> Iterator[Run]:
@@ -72,8 +74,9 @@ def table(results: list[dict[str, Any]]) -> Iterator[str]:
         )
         yield (
             f"| {name} | {images or 'all'} | {found[0]['weights']:,} | {len(found)} "
-            f"| {_spread([result['validation'] for result in found])} "
-            f"| {_spread(read) if read else ''} | {seconds:,.0f} s | {reading * 1000:.1f} ms |"
+            f"| {mean_and_deviation([result['validation'] for result in found])} "
+            f"| {mean_and_deviation(read) if read else ''} | {seconds:,.0f} s "
+            f"| {reading * 1000:.1f} ms |"
         )
 
 
@@ -122,14 +125,9 @@ def _points(
     }
 
 
-def _spread(accuracies: list[float]) -> str:
-    mean = f"{statistics.mean(accuracies):.2%}"
-    return f"{mean} ± {statistics.stdev(accuracies):.2%}" if len(accuracies) > 1 else mean
-
-
 def main() -> None:
     """Do the missing runs and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=first_line(__doc__))
     add_arguments(parser)
     parser.add_argument("--images", type=int, nargs="+", default=list(IMAGES), help="0 for all")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))

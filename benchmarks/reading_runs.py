@@ -13,10 +13,9 @@ import dataclasses
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +27,13 @@ import numpy.typing as npt
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.processes import threads_of  # noqa: E402
-from benchmarks.recording import record  # noqa: E402
+from benchmarks.described_trainings import task_of, trained  # noqa: E402
+from benchmarks.processes import measured  # noqa: E402
+from benchmarks.recording import holds_run, record, recorded  # noqa: E402
 
 if TYPE_CHECKING:
-    from data_parser import DataSet
+    from data_set import DataSet
+    from entries.entry import Entry
 
 VALIDATION_IMAGES = 100
 TIMED_READINGS = 50
@@ -88,21 +89,15 @@ def run_missing(runs: Iterable[Run], options: argparse.Namespace) -> list[dict[s
     Returns:
         All results of the file.
     """
-    results: list[dict[str, Any]] = []
-    if options.json.exists():
-        results = json.loads(options.json.read_text(encoding="utf-8"))["results"]
+    results = recorded(options.json)
     wanted = [run.fields() for run in runs]
-    missing = [run for run in wanted if not any(_is_of(result, run) for result in results)]
+    missing = [run for run in wanted if not holds_run(results, run)]
     with ThreadPoolExecutor(options.jobs) as pool:
         for result in pool.map(lambda run: _in_a_process(run, options), missing):
             results.append(result)
             record(options.json, {"dataset": options.dataset.name, "results": results})
             print(_line(result), flush=True)
     return results
-
-
-def _is_of(result: dict[str, Any], run: dict[str, Any]) -> bool:
-    return bool(json.loads(json.dumps(run)) == result["run"])
 
 
 def _line(result: dict[str, Any]) -> str:
@@ -114,16 +109,10 @@ def _line(result: dict[str, Any]) -> str:
 
 
 def _in_a_process(run: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, __file__, str(options.dataset), json.dumps(run)]
-    done = subprocess.run(
-        [*command, *(["--read-test"] if options.read_test else [])],
-        env=os.environ | threads_of(1),
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+    arguments = [options.dataset, json.dumps(run)]
+    result = measured(
+        __file__, [*arguments, *(["--read-test"] if options.read_test else [])], threads=1
     )
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return {"run": run, **result}
 
 
@@ -139,67 +128,41 @@ def train_and_score(dataset: Path, run: dict[str, Any], *, read_test: bool) -> d
         Numbers of weights, classes and training images, seconds of training and of reading one
         image, and accuracies, 0 to 1.
     """
-    import cnn_model
     import data_parser
-    import model_collection
-    from settings import hyperparameters, layer_lists, training_parameters
+    from settings import layer_lists
 
-    layers = tuple(
-        _checked(hyperparameters.layer_from_dictionary(layer)) for layer in run["layers"]
-    )
-    parameters = _checked(
-        training_parameters.training_parameters_from_dictionary(run["parameters"])
-    )
-    task = hyperparameters.TrainingTask(layers, parameters)
+    task = task_of(run["layers"], run["parameters"])
     data_set = data_parser.open_data_set(dataset, keep_digits=run["digits"], file_split=True)
     data_set = _with_few(data_set, run["images"], run["seed"], uneven=run.get("uneven", False))
-
-    def trained(task: hyperparameters.TrainingTask, teacher: Any) -> Any:
-        return model_collection.train_entry(
-            task,
-            data_set,
-            run["seed"],
-            teacher,
-            show=lambda progress: None,
-            should_stop=lambda: False,
-        )
-
     teacher = None
     if "teacher" in run:
         teaching = {"label_smoothing": 0.1, **run["parameters"]}
         del teaching["distillation"]
-        teacher = trained(
-            hyperparameters.TrainingTask(
-                tuple(_checked(hyperparameters.layer_from_dictionary(x)) for x in run["teacher"]),
-                _checked(training_parameters.training_parameters_from_dictionary(teaching)),
-            ),
-            None,
-        )
-    entry = trained(task, teacher)
-    network = model_collection.network_of(entry, len(data_set.classes))
+        teacher = trained(task_of(run["teacher"], teaching), data_set, run["seed"])
+    entry = trained(task, data_set, run["seed"], teacher)
+    return {
+        "weights": layer_lists.parameter_count(task.layers, len(data_set.classes)),
+        "classes": len(data_set.classes),
+        "training_images": len(data_set.splits.training),
+        "seconds": entry.seconds,
+        "seconds_to_read_one": _seconds_to_read_one(entry, data_set),
+        "validation": entry.validation.accuracy,
+        **({"test": entry.test.accuracy} if read_test else {}),
+    }
+
+
+def _seconds_to_read_one(entry: Entry, data_set: DataSet) -> float:
+    import cnn_model
+    from entries.reading import network_of
+
+    network = network_of(entry, len(data_set.classes))
     one = data_set.images[data_set.splits.validation[:1]]
     readings = []
     for _ in range(TIMED_READINGS):
         started = time.perf_counter()
         cnn_model.predict(network, one)
         readings.append(time.perf_counter() - started)
-    return {
-        "weights": layer_lists.parameter_count(layers, len(data_set.classes)),
-        "classes": len(data_set.classes),
-        "training_images": len(data_set.splits.training),
-        "seconds": entry.seconds,
-        # The first is read layer by layer, the second compiles.
-        "seconds_to_read_one": statistics.median(readings[2:]),
-        "validation": entry.validation.accuracy,
-        **({"test": entry.test.accuracy} if read_test else {}),
-    }
-
-
-def _checked(read: tuple[Any, Sequence[str]]) -> Any:
-    value, problems = read
-    if value is None:
-        sys.exit("; ".join(problems))
-    return value
+    return statistics.median(readings[2:])  # the first is read layer by layer, the second compiles
 
 
 def _with_few(data_set: DataSet, images: int, seed: int, *, uneven: bool) -> DataSet:

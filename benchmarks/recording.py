@@ -60,3 +60,32 @@ def record(path: Path, results: dict[str, Any]) -> None:
         path.write_text(text + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
         sys.exit(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")
+
+
+def recorded(path: Path) -> list[dict[str, Any]]:
+    """Results that a file has already.
+
+    Args:
+        path: written by `record`; it need not be there.
+
+    Returns:
+        What it holds under 'results', or none.
+    """
+    if not path.exists():
+        return []
+    results: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return results
+
+
+def holds_run(results: list[dict[str, Any]], run: dict[str, Any]) -> bool:
+    """Whether a run need not be done again.
+
+    Args:
+        results: of `recorded`, each with its 'run'.
+        run: of numbers, texts, lists and dictionaries; tuples count as lists.
+
+    Returns:
+        Whether one of the results is of that very run.
+    """
+    written = json.loads(json.dumps(run))
+    return any(result["run"] == written for result in results)

@@ -21,6 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
 from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
@@ -139,9 +140,7 @@ def _weights_files(folder: Path) -> list[Path]:
 
 def main() -> None:
     """Run the benchmark, print its table, record it and draw it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("--json", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--plot", type=Path, help="PNG file")
     parser.add_argument("--classes", action="store_true", help="by class, on validation images")
     parser.add_argument("--only", choices=FOLDERS, help=argparse.SUPPRESS)

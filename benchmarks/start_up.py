@@ -7,7 +7,6 @@ Both are started in turn; the ratio is taken pair by pair, and its median is the
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -18,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.figures import lines_of, median_and_range  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 PROMPT = b"Exit:"
@@ -56,11 +57,9 @@ def seconds_to_import_keras() -> float:
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("-m", "--model-collection-path", type=Path)
     parser.add_argument("--repeat", type=int, default=7)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     arguments = [str(options.dataset)]
     if options.model_collection_path:
@@ -73,12 +72,9 @@ def main() -> None:
     results = {
         "seconds_to_prompt": statistics.median(prompt for prompt, _ in pairs),
         "seconds_to_import_keras": statistics.median(keras for _, keras in pairs),
-        "ratio": statistics.median(ratios),
-        "ratio_lowest": min(ratios),
-        "ratio_highest": max(ratios),
+        **median_and_range("ratio", ratios),
     }
-    for name, value in results.items():
-        print(f"{name:26} {value:8.3f}")
+    print("\n".join(lines_of(results)))
     if options.json:
         record(options.json, {"dataset": options.dataset.name, "results": results})
 

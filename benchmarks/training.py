@@ -16,7 +16,6 @@ import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,6 +24,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.epoch_clock import EpochClock  # noqa: E402
+from benchmarks.figures import lines_of, median_and_range  # noqa: E402
+from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 BATCH = 32
@@ -66,18 +69,13 @@ def train_ours(dataset: Path, options: argparse.Namespace) -> dict[str, float]:
     x, y, vx, vy, classes = images(dataset, options.images)
     keras.utils.set_random_seed(options.seed)
     network = cnn_model.build_network(variant_layers(options.variant), classes)
-    ends: list[float] = []
-
-    def watch(progress: cnn_model.TrainingProgress) -> None:
-        if len(progress.finished) > len(ends):
-            ends.append(time.perf_counter())
-
+    clock = EpochClock()
     # One validation image: the others are not trained against a validation set either.
     data = cnn_model.TrainingImages(x, y, np.arange(len(x)), np.arange(1))
     parameters = TrainingParameters("adam", BATCH, options.epochs)
-    cnn_model.fit_network(network, data, parameters, options.seed, show=watch)
+    cnn_model.fit_network(network, data, parameters, options.seed, show=clock.show)
     accuracy = float((cnn_model.predict(network, vx).argmax(axis=1) == vy).mean())
-    return _figures(len(x) * (options.epochs - 1), ends[-1] - ends[0], accuracy)
+    return _figures(len(x), clock.seconds_an_epoch, accuracy)
 
 
 def train_keras_fit(dataset: Path, options: argparse.Namespace) -> dict[str, float]:
@@ -186,14 +184,12 @@ def _figures(images_seen: int, seconds: float, accuracy: float) -> dict[str, flo
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--variant", type=int, default=7)
     parser.add_argument("--images", type=int, default=16000)
     parser.add_argument("--epochs", type=int, default=3, help="the first is not counted")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--only", choices=COMPETITORS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
@@ -201,30 +197,22 @@ def main() -> None:
         print(json.dumps(train[options.only](options.dataset, options)))
         return
     rounds = [
-        {name: _in_a_process(name, options, seed) for name in COMPETITORS}
+        {name: _measured(name, options, seed) for name in COMPETITORS}
         for seed in range(options.seed, options.seed + options.rounds)
     ]
     results = _summary(rounds)
-    for name, value in results.items():
-        print(f"{name:44} {value:10.3f}")
+    print("\n".join(lines_of(results)))
     if options.json:
         settings = {key: getattr(options, key) for key in ("variant", "images", "epochs", "rounds")}
         record(options.json, {**settings, "dataset": options.dataset.name, "results": results})
 
 
-def _in_a_process(name: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
+def _measured(name: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
     numbers = {"variant": options.variant, "images": options.images, "epochs": options.epochs}
     arguments = itertools.chain.from_iterable(
         (f"--{key}", str(value)) for key, value in (numbers | {"seed": seed}).items()
     )
-    done = subprocess.run(
-        [sys.executable, __file__, str(options.dataset), "--only", name, *arguments],
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    figures: dict[str, float] = measured(__file__, [options.dataset, "--only", name, *arguments])
     return figures
 
 
@@ -235,9 +223,7 @@ def _summary(rounds: list[dict[str, dict[str, float]]]) -> dict[str, float]:
             results[f"{name}_{figure}"] = statistics.median(run[name][figure] for run in rounds)
     for other in COMPETITORS[1:]:
         ratios = [run["ours"]["images_a_second"] / run[other]["images_a_second"] for run in rounds]
-        results[f"ours_over_{other}"] = statistics.median(ratios)
-        results[f"ours_over_{other}_lowest"] = min(ratios)
-        results[f"ours_over_{other}_highest"] = max(ratios)
+        results |= median_and_range(f"ours_over_{other}", ratios)
     return results
 
 

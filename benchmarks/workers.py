@@ -11,10 +11,8 @@ A digest of all weights and scores shows whether both made the same networks.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,20 +22,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import parser_of  # noqa: E402
+from benchmarks.collection_runs import Silent, digest_of  # noqa: E402
+from benchmarks.figures import lines_of, median_and_range  # noqa: E402
+from benchmarks.processes import measured  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
 BATCH = 32
 OPTIONS = ("epochs", "variants", "seed")
-
-
-class Silent:
-    """Hears how a training goes, and says nothing but what goes wrong."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Any method of `collection_training.TrainingObserver`."""
-        if name in ("variant_failed", "variant_interrupted"):
-            return lambda number, reason: print(f"variant {number}: {reason}", file=sys.stderr)
-        return lambda *told: None
 
 
 def train(dataset: Path, workers: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -70,13 +62,8 @@ def train(dataset: Path, workers: int, options: argparse.Namespace) -> dict[str,
         session.train(variants, parameters, retrain=False, observer=Silent())
         seconds = time.perf_counter() - started
     entries = session.collection.entries
-    digest = hashlib.sha256()
-    for entry in entries:
-        digest.update(repr((entry.identity, entry.validation, entry.test)).encode())
-        for array in entry.weights:
-            digest.update(array.tobytes())
     accuracy = statistics.mean(entry.validation.accuracy for entry in entries)
-    return {"seconds": seconds, "digest": digest.hexdigest(), "validation_accuracy": accuracy}
+    return {"seconds": seconds, "digest": digest_of(entries), "validation_accuracy": accuracy}
 
 
 def _first(text: str, variants: int) -> str:
@@ -88,43 +75,33 @@ def _first(text: str, variants: int) -> str:
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("dataset", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--variants", type=int, default=11, help="so many of the shipped ones")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--only", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
         print(json.dumps(train(options.dataset, options.workers, options)))
         return
     rounds = [
-        {workers: _in_a_process(workers, options) for workers in (1, options.workers)}
+        {workers: _measured(workers, options) for workers in (1, options.workers)}
         for _ in range(options.rounds)
     ]
     results = _summary(rounds, options.workers)
-    for name, value in results.items():
-        print(f"{name:44} {value:10.3f}")
+    print("\n".join(lines_of(results)))
     if options.json:
         settings = {key: getattr(options, key) for key in ("workers", *OPTIONS, "rounds")}
         record(options.json, {**settings, "dataset": options.dataset.name, "results": results})
 
 
-def _in_a_process(workers: int, options: argparse.Namespace) -> dict[str, Any]:
+def _measured(workers: int, options: argparse.Namespace) -> dict[str, Any]:
     numbers = [f"--{key}={getattr(options, key)}" for key in OPTIONS]
-    done = subprocess.run(
-        [
-            *(sys.executable, __file__, str(options.dataset)),
-            *("--only", f"--workers={workers}", *numbers),
-        ],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
+    figures: dict[str, Any] = measured(
+        __file__, [options.dataset, "--only", f"--workers={workers}", *numbers]
     )
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
@@ -135,9 +112,7 @@ def _summary(rounds: list[dict[int, dict[str, Any]]], workers: int) -> dict[str,
     return {
         "one_after_the_other_seconds": statistics.median(run[1]["seconds"] for run in rounds),
         "workers_seconds": statistics.median(run[workers]["seconds"] for run in rounds),
-        "sooner": statistics.median(ratios),
-        "sooner_lowest": min(ratios),
-        "sooner_highest": max(ratios),
+        **median_and_range("sooner", ratios),
         "same_networks": float(len(digests) == 1),
         "validation_accuracy": rounds[0][1]["validation_accuracy"],
     }
