@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from image_arrays import Images
-
 # Faster convolutions on every processor with AVX2, not only where TensorFlow turns them on itself.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
@@ -22,6 +20,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from image_arrays import Images
 from settings.network_layers import Layer
 from settings.training_parameters import TrainingParameters
 from training import learner, training_batches
@@ -209,11 +208,6 @@ def fit_network(
     batches = -(-len(data.training) // parameters.train_batch_size)
     optimizer = make_optimizer(parameters, batches)
     watcher = _Watcher(parameters.train_epochs, batches, show, should_stop)
-    callbacks = [watcher, *callbacks]
-    if parameters.moving_average is not None:
-        callbacks.append(learner.ShowAverages())
-    if parameters.early_stopping_patience is not None:
-        callbacks.append(_best_epoch(parameters.early_stopping_patience))
     started = time.perf_counter()
     learning: keras.Model = network
     if not parameters.learns_from_labels_alone():
@@ -238,7 +232,7 @@ def fit_network(
         validation_data=validation,
         epochs=parameters.train_epochs,
         shuffle=False,  # the batches are shuffled already
-        callbacks=callbacks,
+        callbacks=[watcher, *callbacks, *_callbacks_of(parameters)],
         verbose=0,
     )
     return Fitted(tuple(watcher.finished), time.perf_counter() - started)
@@ -265,6 +259,14 @@ def _learner(
         distillation=parameters.distillation,
         moving_average=parameters.moving_average,
     )
+
+
+def _callbacks_of(parameters: TrainingParameters) -> Iterator[keras.callbacks.Callback]:
+    """What parameters ask for between epochs."""
+    if parameters.moving_average is not None:
+        yield learner.ShowAverages()
+    if parameters.early_stopping_patience is not None:
+        yield _best_epoch(parameters.early_stopping_patience)
 
 
 def _best_epoch(patience: int) -> keras.callbacks.Callback:

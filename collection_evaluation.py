@@ -98,14 +98,7 @@ def evaluate(
     for number, entry in enumerate(collection.entries):
         show(number, len(collection.entries))
         probabilities = read(entry, images)
-        new = ~met_by(entry)
-        scores.append(
-            EntryScore(
-                number,
-                recognition.score(probabilities, labels),
-                recognition.score(probabilities[new], labels[new]) if new.any() else None,
-            )
-        )
+        scores.append(_score_of(number, probabilities, labels, ~met_by(entry)))
         if entry is best:
             taken_for = probabilities.argmax(axis=1)
     class_count = len(collection.classes)
@@ -116,6 +109,20 @@ def evaluate(
         confusion=recognition.confusion_among(taken_for, labels, class_count, MOST_DRAWN),
         confused=recognition.most_confused(taken_for, labels, class_count),
         classes=collection.classes,
+    )
+
+
+def _score_of(
+    number: int,
+    probabilities: npt.NDArray[np.float32],
+    labels: Labels,
+    new: npt.NDArray[np.bool_],
+) -> EntryScore:
+    """The score of an entry on all images, and on those that are new to it."""
+    return EntryScore(
+        number,
+        recognition.score(probabilities, labels),
+        recognition.score(probabilities[new], labels[new]) if new.any() else None,
     )
 
 

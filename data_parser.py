@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from counting import counted
 from data_formats import nist_layout, npz
 from data_formats.common import (
     SPLIT_NAMES,
+    Content,
     Division,
     Indices,
     Labels,
@@ -119,37 +119,50 @@ def open_data_set(
     path = Path(path)
     with naming(path):
         content = reader_of(path)(path, keep_digits, tell)
-        classes = content.classes
-        if len(classes) < 2:
-            raise Problem(f"it has images of one class only, {quoted(classes[0])}; two are needed")
-        if content.division:
-            splits = Splits(**content.division.rows)
-            split_by, seed = content.division.split_by, content.division.seed
-        else:
-            groups = None if group is None else groups_of(content.names, group)
-            if groups is not None:
-                content = replace(content, notes=(*content.notes, note_on_groups(groups)))
-            with _telling_what_was_left_out(content.skipped):
-                splits = divide(
-                    content.labels, content.in_test, classes, seed, file_split, shares, groups
-                )
-            split_by = "file" if file_split else "seed" if group is None else "group"
-    blank = len(content.images) - int(content.images.any(axis=(1, 2)).sum())
-    if blank:
-        told = f"{counted(blank, 'image is', 'images are')} blank, without any ink"
-        content = replace(content, notes=(*content.notes, told))
+        if len(content.classes) < 2:
+            only = quoted(content.classes[0])
+            raise Problem(f"it has images of one class only, {only}; two are needed")
+        groups = None
+        if group is not None and not content.division:
+            groups = groups_of(content.names, group)
+        division = content.division or _division(content, seed, file_split, shares, groups)
     return DataSet(
         content.images,
         content.labels,
-        classes,
-        splits,
+        content.classes,
+        Splits(**division.rows),
         path if path.name else path.absolute(),  # "." has no name to be told by
-        split_by,
-        seed,
-        content.notes,
+        division.split_by,
+        division.seed,
+        (*content.notes, *_notes_on(content.images, groups)),
         content.skipped,
         content.names,
     )
+
+
+def _division(
+    content: Content,
+    seed: int,
+    file_split: bool,
+    shares: Mapping[str, int],
+    groups: Indices | None,
+) -> Division:
+    """Splits of a file that has none of its own."""
+    with _telling_what_was_left_out(content.skipped):
+        splits = divide(
+            content.labels, content.in_test, content.classes, seed, file_split, shares, groups
+        )
+    rows = {name: getattr(splits, name) for name in SPLIT_NAMES}
+    return Division(rows, "file" if file_split else "seed" if groups is None else "group", seed)
+
+
+def _notes_on(images: Images, groups: Indices | None) -> Iterator[str]:
+    """What the user should know of groups, and of images on which nothing is."""
+    if groups is not None:
+        yield note_on_groups(groups)
+    blank = len(images) - int(images.any(axis=(1, 2)).sum())
+    if blank:
+        yield f"{counted(blank, 'image is', 'images are')} blank, without any ink"
 
 
 @contextlib.contextmanager

@@ -154,22 +154,8 @@ def train(
 
     keras.utils.set_random_seed(seed % 2**32)
     network = build_network()
-    classifier = keras.Model(network.inputs, network.outputs[1])
     steps = IMAGES_A_CLASS * len(CLASSES) // BATCH
-    warm_up = int(WARM_UP * steps * epochs)
-    rate = keras.optimizers.schedules.CosineDecay(
-        PEAK_LEARNING_RATE / 20,
-        steps * epochs - warm_up,
-        warmup_target=PEAK_LEARNING_RATE,
-        warmup_steps=warm_up,
-    )
-    classifier.compile(
-        keras.optimizers.AdamW(rate, weight_decay=0.02),
-        keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
-        metrics=["accuracy"],
-        jit_compile=False,
-        steps_per_execution=20,
-    )
+    classifier = _classifier(network, steps * epochs)
 
     def told(epoch: int, figures: dict[str, float]) -> None:
         loss, accuracy = figures["loss"], figures["accuracy"]
@@ -184,6 +170,28 @@ def train(
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=told)],
     )
     return network
+
+
+def _classifier(network: Any, steps: int) -> Any:
+    """The judge's network without its features, compiled to learn for so many steps."""
+    import keras
+
+    classifier = keras.Model(network.inputs, network.outputs[1])
+    warm_up = int(WARM_UP * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        PEAK_LEARNING_RATE / 20,
+        steps - warm_up,
+        warmup_target=PEAK_LEARNING_RATE,
+        warmup_steps=warm_up,
+    )
+    classifier.compile(
+        keras.optimizers.AdamW(rate, weight_decay=0.02),
+        keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
+        metrics=["accuracy"],
+        jit_compile=False,
+        steps_per_execution=20,
+    )
+    return classifier
 
 
 def weights_file(network: Any) -> bytes:

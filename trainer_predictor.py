@@ -22,7 +22,6 @@ from collection_reading import CollectionReader, best_entry
 from collection_training import TrainingObserver
 from crews.cluster_address import check_that_something_answers
 from crews.crew_choice import choose_crew
-from crews.training_crew import TrainingCrew
 from data_formats.problems import one_line
 from data_parser import DataSet
 from denoisers.session_denoisers import ReadImages, SessionDenoisers
@@ -38,7 +37,6 @@ from generators.trained_generators import TrainedGenerators, TrainingPlan
 from model_collection import ModelCollection
 from prediction import Prediction, RestoredPrediction
 from settings import hyperparameters
-from settings.hyperparameters import TrainingTask
 from storage.autosave import Autosave, default_root
 from storage.collection_folder import load_collection, save_collection
 from storage.replaced_collection import keep_copy
@@ -136,15 +134,6 @@ class TrainerPredictor:
                     observer.not_kept(str(error))
                 not_kept.append(error)
 
-        def make_crew(tasks: Sequence[TrainingTask]) -> TrainingCrew:
-            return choose_crew(
-                tasks,
-                len(self.data_set.splits.training),
-                workers=self._workers,
-                cluster=self.cluster,
-                should_stop=should_stop,
-            )
-
         collection_training.train(
             self.collection,
             tasks,
@@ -154,7 +143,13 @@ class TrainerPredictor:
             observer=observer,
             keep=keep,
             should_stop=should_stop,
-            make_crew=make_crew,
+            make_crew=partial(
+                choose_crew,
+                training_images=len(self.data_set.splits.training),
+                workers=self._workers,
+                cluster=self.cluster,
+                should_stop=should_stop,
+            ),
         )
         if not_kept:
             raise CollectionError(f"{not_kept[-1]}; what was trained is in memory: use Save")

@@ -97,21 +97,7 @@ def train_feature_network(
         Whether it came to its end.
     """
     network.layers_seen.trainable = True  # a discriminator that looks through it freezes it
-    rate = keras.optimizers.schedules.CosineDecay(
-        LEARNING_RATE / 10,
-        steps,
-        warmup_target=LEARNING_RATE,
-        warmup_steps=max(1, int(WARM_UP * steps)),
-    )
-    # Images are scaled inside, so that they travel as bytes.
-    model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), Scaled(), network.classifier])
-    model.compile(
-        keras.optimizers.Adam(rate),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=steps_in_a_call(steps, STEPS_A_CALL),
-        jit_compile=False,
-    )
+    model = _classifier_of_bytes(network, steps)
     watcher = _Watcher(steps, show, should_stop)
     with contextlib.suppress(_Stopped):
         model.fit(
@@ -123,6 +109,25 @@ def train_feature_network(
             callbacks=[watcher],
         )
     return watcher.step == steps
+
+
+def _classifier_of_bytes(network: FeatureNetwork, steps: int) -> keras.Model:
+    """The classifier, compiled for so many steps; it takes uint8 images, which travel faster."""
+    rate = keras.optimizers.schedules.CosineDecay(
+        LEARNING_RATE / 10,
+        steps,
+        warmup_target=LEARNING_RATE,
+        warmup_steps=max(1, int(WARM_UP * steps)),
+    )
+    model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), Scaled(), network.classifier])
+    model.compile(
+        keras.optimizers.Adam(rate),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=steps_in_a_call(steps, STEPS_A_CALL),
+        jit_compile=False,
+    )
+    return model
 
 
 class _Stopped(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from counting import counted
 from data_parser import DataSet
 from evaluation import recognition
@@ -140,12 +142,6 @@ def _accuracy_by_class(
     if len(shown) < len(with_images):
         which = f"the {len(shown)} classes that are read worst"
     images = sum(each.images for _, each in shown)
-    rows = [(data_set.classes[index], with_interval(each)) for index, each in with_images]
-    without = len(found) - len(with_images)
-    have = "has" if without == 1 else "have"
-    missing = (
-        f" {counted(without, 'class', 'classes')} {have} no image among them." if without else ""
-    )
     return [
         pictures.picture(
             "accuracy-by-class",
@@ -159,12 +155,18 @@ def _accuracy_by_class(
         ),
         Table(
             "Accuracy by class, lowest first, with 95 % confidence interval, of how many images: "
-            f"{counted_images(len(best.rows))} in all.{missing}",
+            f"{counted_images(len(best.rows))} in all.{_missing(len(found) - len(with_images))}",
             ("Class", "Accuracy"),
-            rows,
+            [(data_set.classes[index], with_interval(each)) for index, each in with_images],
             names=frozenset({0}),
         ),
     ]
+
+
+def _missing(classes: int) -> str:
+    """A sentence, after a space, on so many classes without images; empty for none."""
+    have = "has" if classes == 1 else "have"
+    return f" {counted(classes, 'class', 'classes')} {have} no image among them." if classes else ""
 
 
 def _misread(
@@ -180,16 +182,6 @@ def _misread(
         )
         for each in misread
     ]
-    rows = [
-        (
-            data_set.names[each.row] if data_set.names else f"{each.row}",
-            data_set.classes[each.label],
-            data_set.classes[each.taken_for],
-            f"{each.probability:.2%}",
-            f"{each.of_label:.2%}",
-        )
-        for each in misread
-    ]
     stands_on = f"{counted_images(len(misread))} of {len(best.rows):,}"
     return [
         pictures.picture(
@@ -200,16 +192,31 @@ def _misread(
                 data_set.images[[each.row for each in misread]], captions, path
             ),
         ),
-        Table(
-            f"The worst misread images, {stands_on}.",
-            (
-                "Picture" if data_set.names else "Row of the data set",
-                *("Class", "Taken for", "Probability", "Of its class"),
-            ),
-            rows,
-            names=frozenset({0, 1, 2} if data_set.names else {1, 2}),
-        ),
+        _table_of_misread(data_set, misread, f"The worst misread images, {stands_on}."),
     ]
+
+
+def _table_of_misread(
+    data_set: DataSet, misread: Sequence[findings.Misread], caption: str
+) -> Table:
+    return Table(
+        caption,
+        (
+            "Picture" if data_set.names else "Row of the data set",
+            *("Class", "Taken for", "Probability", "Of its class"),
+        ),
+        [
+            (
+                data_set.names[each.row] if data_set.names else f"{each.row}",
+                data_set.classes[each.label],
+                data_set.classes[each.taken_for],
+                f"{each.probability:.2%}",
+                f"{each.of_label:.2%}",
+            )
+            for each in misread
+        ],
+        names=frozenset({0, 1, 2} if data_set.names else {1, 2}),
+    )
 
 
 def _filters(data_set: DataSet, best: BestFindings, pictures: PictureFolder) -> list[Block]:

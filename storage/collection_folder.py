@@ -32,6 +32,7 @@ from process_lock import LOCK_NAME, alone_in
 from settings import hyperparameters, layer_lists, training_parameters
 from settings.layer_weights import WeightArray
 from settings.network_layers import Variant
+from settings.training_parameters import TrainingParameters
 from storage.checked_folder import (
     FILE_NAME,
     MAXIMUM_JSON_BYTES,
@@ -318,15 +319,7 @@ def _read_entry(
 ) -> Entry:
     about = a_mapping(given, "an entry")
     layers = _read_layers(about.get("layers"))
-    parameters, problems = training_parameters.training_parameters_from_dictionary(
-        about.get("training_parameters")
-    )
-    if parameters is None:
-        raise Problem(problems[0])
-    if parameters.distillation is not None and isinstance(parameters.distillation.teacher, int):
-        raise Problem(
-            "its teacher must be named by the digits of its identity, not by a variant's number"
-        )
+    parameters = _read_parameters(about.get("training_parameters"))
     scores = a_mapping(about.get("scores"), "'scores'")
     history = about.get("history")
     if not isinstance(history, list):
@@ -353,6 +346,17 @@ def _read_entry(
     if not collection.images_used.keys() >= set(entry.fingerprints):
         raise Problem("the images it was trained on are not listed")
     return entry
+
+
+def _read_parameters(given: Any) -> TrainingParameters:
+    parameters, problems = training_parameters.training_parameters_from_dictionary(given)
+    if parameters is None:
+        raise Problem(problems[0])
+    if parameters.distillation is not None and isinstance(parameters.distillation.teacher, int):
+        raise Problem(
+            "its teacher must be named by the digits of its identity, not by a variant's number"
+        )
+    return parameters
 
 
 def _read_schooling(about: dict[str, Any]) -> Schooling:
