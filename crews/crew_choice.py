@@ -26,6 +26,9 @@ def choose_crew(
         workers: processes at most, 1 or more; None leaves it to the program.
         cluster: HOST:PORT of the head node of a Ray cluster, or None.
         should_stop: asked by a training in this process; other crews are told to stop.
+
+    Returns:
+        The crew, not started yet.
     """
     if cluster is not None:
         from crews.ray_crew import RayCrew

@@ -28,6 +28,9 @@ def train_on_node(
         teacher: the entry that it learns from, or None.
         data_set: in memory that all processes of the node share.
         seed: of the training.
+
+    Returns:
+        What came of it, as data that can be sent elsewhere.
     """
     reporter.begin()
     return train_in_crew(

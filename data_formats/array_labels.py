@@ -112,6 +112,9 @@ def may_name_classes(header: Header, images: int, classes: int) -> bool:
         header: What the array claims to be.
         images: How many images there are; as many texts name those, unless each is its own class.
         classes: How many numbers there are at least.
+
+    Returns:
+        Whether it may.
     """
     count = math.prod(header.shape)
     return (
@@ -172,6 +175,9 @@ def named(present: _Array, names: Sequence[str] | None) -> tuple[str, ...]:
     Args:
         present: int64 or text (C,), each label that there is, once.
         names: Of the classes that numbers stand for; None where the numbers are the names.
+
+    Returns:
+        C names, in the order of `present`.
 
     Raises:
         Problem: There is none for a number, it is no name, or the name of two.

@@ -71,6 +71,9 @@ def found_in(names: Sequence[str]) -> Found:
 
     Args:
         names: Of the arrays of a file.
+
+    Returns:
+        The pairs, and what is left over.
     """
     if len(names) in (2, 4) and all(map(_UNNAMED.fullmatch, names)):
         pairs = [

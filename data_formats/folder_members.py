@@ -126,6 +126,9 @@ def members_of(path: Path, leave_out: LeaveOut) -> Iterator[Member]:
             of an archive; "special" in a folder what is called a picture, but is a link to nowhere,
             a device or a pipe; "empty" are folders with nothing in them.
 
+    Returns:
+        Members, one at a time.
+
     Raises:
         Problem: The archive is damaged or too large.
         OSError: The folder or the archive cannot be opened.

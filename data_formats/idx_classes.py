@@ -70,6 +70,9 @@ def classes_of(
         in_test: Of each file of labels, whether it is the test's.
         labels: Of each file, uint8 (N,).
 
+    Returns:
+        Names by label, and where they are from.
+
     Raises:
         Problem: EMNIST's mapping is wrong.
         OSError: It cannot be read.

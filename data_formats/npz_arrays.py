@@ -71,6 +71,9 @@ def header_of(archive: zipfile.ZipFile, name: str) -> Header:
         archive: The file.
         name: Of the array, without `SUFFIX`.
 
+    Returns:
+        Its type and shape.
+
     Raises:
         Problem: It claims more than its bytes can hold, or is damaged.
     """
@@ -121,6 +124,9 @@ def array_of(archive: zipfile.ZipFile, name: str, header: Header) -> npt.NDArray
         archive: The file.
         name: Of the array, without `SUFFIX`.
         header: What it claims to be.
+
+    Returns:
+        The array, of that type and shape.
 
     Raises:
         Problem: It is too large for a data set, holds Python objects, or is damaged.

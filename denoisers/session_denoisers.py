@@ -73,6 +73,9 @@ class SessionDenoisers:
             read: how images are read; None without a network.
             show: told what is being done.
 
+        Returns:
+            How near restored images are to clean ones, and how well they are read.
+
         Raises:
             CollectionError: the folder of denoisers is damaged.
         """
@@ -111,6 +114,9 @@ class SessionDenoisers:
                 that has noise already.
             read: how images are read; None without a network.
 
+        Returns:
+            The image before and after, and what it is read as.
+
         Raises:
             UserError: there is no such character, no test image of it, or no such picture.
         """
@@ -135,6 +141,9 @@ class SessionDenoisers:
 
         Args:
             read: how images are read.
+
+        Returns:
+            A reading for each denoiser that restored the image.
 
         Raises:
             UserError: nothing was restored.

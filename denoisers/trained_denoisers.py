@@ -90,6 +90,9 @@ class TrainedDenoisers:
             show: told how it goes.
             should_stop: asked after each step; what was learnt until then is kept.
 
+        Returns:
+            What the training left.
+
         Raises:
             UserError: the loss grew without bound, or memory did not suffice; nothing is kept.
             CollectionError: it is trained, and in memory, but cannot be kept in the folder.

@@ -294,6 +294,9 @@ def weight_shapes(settings: DenoiserSettings, class_count: int) -> tuple[tuple[i
     Args:
         settings: a checked denoiser.
         class_count: classes that it is told of; only 'conditional' is.
+
+    Returns:
+        A shape for each variable of the network.
     """
     return {
         "convolutional": _convolutional_shapes,

@@ -139,6 +139,9 @@ def train_denoiser(
         show: told every few steps.
         should_stop: asked after each step; what was learnt until then is returned.
 
+    Returns:
+        Weights, and how the training went.
+
     Raises:
         DenoiserDiverged: the loss, or a weight, became no finite number.
         OutOfMemory: there is less memory than a batch needs.

@@ -63,6 +63,9 @@ class SettingsFiles:
         Args:
             kind: in `DEFAULT_SETTINGS`.
 
+        Returns:
+            The path, which is looked up only when the file is read.
+
         Raises:
             UserError: the answer is no path.
             InputEnded: no answer will come any more.

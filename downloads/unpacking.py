@@ -86,6 +86,9 @@ def pieces_of(path: Path, first: int = 0, length: int | None = None) -> Iterator
         path: The file.
         first: Bytes to pass over.
         length: Bytes to read; None for all that follow.
+
+    Returns:
+        Bytes, in pieces of any length.
     """
     with on_disk(path), path.open("rb") as file:
         file.seek(first)

@@ -18,6 +18,9 @@ def new_figure(
         width: in inches; what does not fit makes the picture larger.
         height: likewise.
         layout: of Matplotlib; None where axes are placed by hand.
+
+    Returns:
+        A Matplotlib figure.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -93,6 +93,9 @@ def load_judge(path: Path = WEIGHTS_FILE, sha256: str = SHA256) -> Judge:
         path: its weights, written by `train_judge.py`.
         sha256: 64 hexadecimal digits that the file must have.
 
+    Returns:
+        The judge.
+
     Raises:
         UserError: the file is missing, or is not the one that the published figures come from.
     """

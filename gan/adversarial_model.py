@@ -147,6 +147,9 @@ class AdversarialModel(ResumableModel):
             values: of all players' weights.
             batch: prepared.
             differentiable: whether gradients of the result will be asked for.
+
+        Returns:
+            The loss, the gradients, and what the player's state becomes.
         """
         state: list[Any] = []
 

@@ -23,6 +23,10 @@ def build_generator(settings: GanSettings, classes: int | None = None) -> keras.
     Args:
         settings: checked.
         classes: of 'conditional', how many it draws; None for the other kinds.
+
+    Returns:
+        From latent vectors, with classes where it draws several, to float32 (N, 28, 28, 1) in [-1,
+        1].
     """
     latent_size, widths = settings.latent_size, settings.generator_widths
     if classes is not None:

@@ -318,6 +318,9 @@ def weight_count(settings: GanSettings, classes: int | None = None) -> int:
     Args:
         settings: checked.
         classes: of 'conditional', how many it draws; None for the other kinds.
+
+    Returns:
+        W, 1 or more.
     """
     widths = settings.generator_widths
     if classes is not None:

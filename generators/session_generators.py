@@ -66,6 +66,9 @@ class SessionGenerators:
             generator: its name.
             character: one of the data set's.
 
+        Returns:
+            Whether it has.
+
         Raises:
             UserError: there is no such generator or character, or its folder is damaged.
         """
@@ -85,6 +88,9 @@ class SessionGenerators:
             generator: its name.
             character: one of the data set's.
             settings_file: text file with GAN settings.
+
+        Returns:
+            Characters, images, steps and time.
 
         Raises:
             UserError: the file is wrong, the generator is none that is trained, or there are too
@@ -109,6 +115,9 @@ class SessionGenerators:
             settings_file: text file with GAN settings.
             show: told how it goes.
             should_stop: asked every few steps; what was learnt until then is kept.
+
+        Returns:
+            Weights, losses, and what was drawn over time.
 
         Raises:
             UserError: as `plan`; or it could not be trained or kept.
@@ -172,6 +181,9 @@ class SessionGenerators:
             class_index: of the data set.
             collection: whose best entry reads it.
 
+        Returns:
+            The image, and whether the entry may have met it.
+
         Raises:
             UserError: there is no such generator, or nothing to draw it from.
         """
@@ -187,6 +199,9 @@ class SessionGenerators:
             text: for `DataSet.names_in`; a character that is there twice is drawn once.
             count: drawings of each, 1 or more.
             collection: whose best entry reads them.
+
+        Returns:
+            The drawings of each character, with its class.
 
         Raises:
             UserError: there is no such generator or character, or nothing to draw it from.
@@ -209,6 +224,9 @@ class SessionGenerators:
             text: for `DataSet.names_in`; a character that is there twice is drawn once.
             count: hands, 1 or more: latent vectors that all characters are drawn from.
             collection: whose best entry reads them.
+
+        Returns:
+            The drawings of each character, with its class.
 
         Raises:
             UserError: there is no such generator or character, or nothing to draw it from.

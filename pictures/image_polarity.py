@@ -29,6 +29,9 @@ def is_black_and_white(stack: Bytes) -> bool:
 
     Args:
         stack: uint8 (N, H, W), one or more.
+
+    Returns:
+        Whether they are.
     """
     border = stack[:, border_of(stack.shape[1:])]
     extreme = np.mean((border <= BLACK) | (border >= WHITE))

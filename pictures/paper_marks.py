@@ -70,6 +70,9 @@ def is_darker_than_shadow(ink: Mask, picture: Reals, light: Reals) -> bool:
         ink: Which pixels (H, W) are taken for ink.
         picture: Values (H, W) from 0 to 1.
         light: Of `light_on_paper`.
+
+    Returns:
+        Whether it is.
     """
     shadow = light < (light.max() + light.min()) / 2
     return bool(shadow.any() and np.median(picture[ink]) < np.median(light[shadow]) - _DARKER)

@@ -45,6 +45,9 @@ def is_like_emnist(picture: npt.NDArray[np.uint8]) -> bool:
 
     Args:
         picture: uint8 (28, 28), ink light on black paper.
+
+    Returns:
+        Whether it does.
     """
     ink = picture > _FAINT
     if not ink.any():

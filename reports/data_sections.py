@@ -184,6 +184,9 @@ def maps_section(
         rows: int64 (N,), the images.
         maps: what each map is made of, "pixels" or "features", and the map.
         origin: where the images are from, in words.
+
+    Returns:
+        The section.
     """
     classes = len(np.unique(data_set.labels[rows]))
     blocks: list[Block] = [

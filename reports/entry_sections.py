@@ -37,6 +37,9 @@ def entries_section(
         collection: where the entries are.
         found: of each entry, highest validation accuracy first.
         pictures: where to draw.
+
+    Returns:
+        The section.
     """
     elsewhere = any(not each.scored_here or each.met for each in found)
     series: dict[str, list[Proportion | None]] = {

@@ -326,6 +326,9 @@ def map_images(vectors: npt.NDArray[np.floating], seed: int) -> ImageMap:
     Args:
         vectors: floats (N, D), N and D at least 1.
         seed: of t-SNE, 0 or more.
+
+    Returns:
+        Where each image lies, and what was computed.
     """
     components = embedding.principal_components(vectors, COMPONENTS_BEFORE_T_SNE)
     first, second = (float(share) for share in components.shares[:2])

@@ -25,6 +25,9 @@ class PictureFolder:
             caption: what it shows, and on how many images it stands.
             draw: writes a PNG picture to a path.
 
+        Returns:
+            The picture, as the page shows it.
+
         Raises:
             OSError: it cannot be written.
         """

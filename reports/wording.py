@@ -30,6 +30,9 @@ def of_all(one: str, many: str, shown: int, there: int) -> str:
         many: what several of them are called.
         shown: how many are shown, 1 or more.
         there: how many there are, at least as many.
+
+    Returns:
+        The words.
     """
     if shown < there:
         return f"the {shown:,} best of {there:,} {many}"
@@ -41,6 +44,9 @@ def range_of(counts: npt.NDArray[np.int64]) -> str:
 
     Args:
         counts: int64 (N,), N at least 1.
+
+    Returns:
+        The words.
     """
     low, high = counts.min(), counts.max()
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
@@ -52,6 +58,9 @@ def texts_of(labels: ClassLabels, classes: npt.NDArray[np.integer]) -> list[str]
     Args:
         labels: texts of all classes.
         classes: indices (N,) of those that are wanted.
+
+    Returns:
+        A text for each.
     """
     return [labels.texts[index] for index in classes]
 

@@ -48,6 +48,9 @@ def normalization_weights(channels: int) -> WeightGroup:
 
     Args:
         channels: number of values that are normalized, each by itself.
+
+    Returns:
+        One group of weights.
     """
     return WeightGroup("batch_normalization", ((channels,),) * 2, ((channels,),) * 2)
 
@@ -62,6 +65,9 @@ def kernel_weights(
         kernels: their shapes.
         outputs: number of channels or neurons.
         normalization: one of `NORMALIZATIONS`, or None.
+
+    Returns:
+        Groups, in the order that Keras keeps them in.
     """
     if normalization is not None:
         return WeightGroup(name, kernels), normalization_weights(outputs)

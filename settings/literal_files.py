@@ -200,6 +200,9 @@ def nested(kind: type[Any], checks: Mapping[str, Check]) -> Check:
     Args:
         kind: the dataclass; a field without a default must be given.
         checks: for each of its fields.
+
+    Returns:
+        The check.
     """
 
     def check(value: Any) -> Any:
@@ -309,6 +312,9 @@ def parse_expression(path: Path, expected: str) -> ast.expr:
     Args:
         path: a text file, UTF-8.
         expected: what it must hold, for messages.
+
+    Returns:
+        The node of the parsed file.
 
     Raises:
         HyperparameterError: it cannot be read, or holds something else.

@@ -58,6 +58,9 @@ def training_summary(layers: Variant, parameters: TrainingParameters) -> str:
     Args:
         layers: of the network; its activations are said where they are not the usual one.
         parameters: all of them are said that change the result.
+
+    Returns:
+        The words.
     """
     return _joined(_words(parameters) | _said_of_all(_activations_in_short(layers)))
 
@@ -67,6 +70,9 @@ def comparison(trainings: Iterable[tuple[Variant, TrainingParameters]]) -> Compa
 
     Args:
         trainings: layers and parameters of each, one or more.
+
+    Returns:
+        What all have in common, and what they differ in.
     """
     trainings = list(trainings)
     words_of = {parameters: _words(parameters) for _, parameters in trainings}

@@ -241,6 +241,9 @@ def write_weights_row(
         weights: float16 (W,).
         new: of `write_content`.
 
+    Returns:
+        Its name and SHA-256.
+
     Raises:
         OSError: it cannot be written.
     """

@@ -174,6 +174,9 @@ def checked_settings(found: tuple[Settings | None, Sequence[str]]) -> Settings:
     Args:
         found: the settings, or None and what is wrong with them.
 
+    Returns:
+        The settings.
+
     Raises:
         Problem: they are wrong.
     """
@@ -188,6 +191,9 @@ def read_training(about: Mapping[str, Any]) -> Training:
 
     Args:
         about: what the document says of it.
+
+    Returns:
+        The steps, seconds and seed.
 
     Raises:
         Problem: something of it is missing, or wrong.
@@ -218,6 +224,9 @@ def read_versions(about: Mapping[str, Any]) -> dict[str, str]:
 
     Args:
         about: what the document says of a network.
+
+    Returns:
+        The versions.
 
     Raises:
         Problem: they are missing, or wrong.

@@ -16,6 +16,9 @@ def make_optimizer(parameters: TrainingParameters, batches: int) -> keras.optimi
     Args:
         parameters: how to train.
         batches: steps of an epoch, which a schedule is laid over.
+
+    Returns:
+        A new optimizer.
     """
     optimizer = keras.optimizers.get(parameters.optimizer)
     given = (parameters.learning_rate, parameters.momentum, parameters.weight_decay)

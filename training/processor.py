@@ -30,6 +30,9 @@ def names_bfloat16(description: str) -> bool:
 
     Args:
         description: lines of a name, a colon and a value; 'flags' or 'Features' are looked at.
+
+    Returns:
+        Whether it does.
     """
     for line in description.splitlines():
         name, _, value = line.partition(":")

@@ -155,6 +155,10 @@ def augmented_batches(
         class_weights: floats (C,), weights of the images of each class, or None for none.
         class_count: C.
         seed: order and distortions; both differ from epoch to epoch.
+
+    Returns:
+        A `tf.data.Dataset` of uint8 (B, 28, 28), float32 (B, C) and, with class weights,
+        float32 (B,).
     """
     images, labels = tensors
     weights = None if class_weights is None else tf.constant(class_weights.astype(np.float32))

@@ -126,6 +126,9 @@ def findings_notes(found: DenoisingFindings, told_by: str) -> str:
     Args:
         found: the findings.
         told_by: who tells 'conditional' the class, such as "entry 3".
+
+    Returns:
+        Lines of text.
     """
     lines = [
         f"On {counted(found.images, 'test image')}. MSE of greys from 0 to 1, PSNR in dB; "
@@ -153,6 +156,9 @@ def unlearnt_noise(
         denoisers: settings.
         steps: that each learnt from; 0 where it is not trained.
         noises: that are asked for.
+
+    Returns:
+        Sentences, none where all were learnt.
     """
     sentences = []
     for noise in noises:
@@ -172,6 +178,9 @@ def unfinished(denoisers: Sequence[DenoiserSettings], steps: Sequence[int]) -> l
     Args:
         denoisers: settings.
         steps: that each learnt from; 0 where it is not trained.
+
+    Returns:
+        Sentences, none where all are finished.
     """
     sentences = []
     for number, (settings, done) in enumerate(zip(denoisers, steps, strict=True)):
@@ -234,6 +243,9 @@ def restored_image(restored: RestoredImage, width: int) -> str:
     Args:
         restored: the images.
         width: of the terminal, in characters.
+
+    Returns:
+        Lines of text.
     """
     each_row = max(1, (width - 2) // PICTURE_WIDTH)
     lines = []

@@ -50,5 +50,8 @@ def pictures(images: npt.NDArray[np.uint8], colours: bool) -> str:
     Args:
         images: uint8 (N, 28, 28), N at least 1.
         colours: half blocks in greys; else plain ASCII.
+
+    Returns:
+        Lines of text.
     """
     return picture(np.concatenate(list(images), axis=1), colours)

@@ -83,6 +83,9 @@ def copies(found: Mapping[str, int], data_set: DataSet) -> str:
     Args:
         found: how many, by split.
         data_set: whose splits they are.
+
+    Returns:
+        The sentence.
     """
     shares = [
         f"{count:,} of the {counted(len(data_set.indices(split)), f'{split} image')}"
@@ -102,6 +105,9 @@ def written_as_numbers(numbered: Sequence[str], classes: Sequence[str]) -> str:
     Args:
         numbered: the names, one or more.
         classes: all names, in their order.
+
+    Returns:
+        The sentence.
     """
     pairs = [f"#{classes.index(name) + 1} for {name}" for name in numbered[:MOST_NUMBERED]]
     more = len(numbered) - len(pairs)

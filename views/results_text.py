@@ -24,6 +24,9 @@ def results_table(collection: ModelCollection, listed: Sequence[int]) -> TextTab
     Args:
         collection: with one entry or more.
         listed: numbers of the entries, in the order of the rows.
+
+    Returns:
+        The table.
     """
     best = collection.best()
     identities = [entry.identity for entry in collection.entries]
@@ -95,6 +98,9 @@ def results_notes(collection: ModelCollection, listed: Sequence[int], open_finge
         collection: with one entry or more.
         listed: numbers of entries, one or more.
         open_fingerprint: of the open data set.
+
+    Returns:
+        Lines of text.
     """
     best = max(range(len(collection.entries)), key=lambda n: collection.entries[n].validation.rank)
     if best in listed:
@@ -121,6 +127,9 @@ def entries_with_layers(collection: ModelCollection, listed: Sequence[int]) -> s
     Args:
         collection: where they are.
         listed: their numbers, in the order of the text.
+
+    Returns:
+        Lines of text.
     """
     best = collection.best()
     blocks = []

@@ -43,6 +43,9 @@ class TextTable:
         Args:
             width: columns of the terminal; no line is longer.
             rule: the character of the line below the headings.
+
+        Returns:
+            An iterator.
         """
         figures = self._figures()
         remarks = ["", self.remarks_heading, *self.remarks]

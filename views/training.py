@@ -263,6 +263,9 @@ def progress_line(progress: TrainingProgress, variant: str | None = None) -> str
     Args:
         progress: where it stands.
         variant: its name where others are shown beside it; the batch is then left out.
+
+    Returns:
+        One line.
     """
     epoch, batch = (
         f"{done:>{len(str(of))}}/{of}"
