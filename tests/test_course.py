@@ -159,6 +159,7 @@ def test_a_disk_that_fails_leaves_the_checkpoint_before(
         with pytest.raises(OSError, match="No space left"):
             save_checkpoint(tmp_path / NAME, played, Course())
     assert (tmp_path / NAME).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
     save_checkpoint(tmp_path / NAME, played, Course())
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
