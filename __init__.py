@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "dataset",
-        type=Path,
+        type=_path,
         metavar="DATASET",
         help="labelled characters: a folder (or .zip, .tar.gz) of pictures with a sub-folder a "
         "class, NIST's MATLAB layout (.mat), IDX files, .npz of images and labels, or a name: "
@@ -121,14 +121,14 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-m",
         "--model-collection-path",
-        type=Path,
+        type=_path,
         metavar="FOLDER",
         help="load the collection in this folder at the start",
     )
     parser.add_argument(
         "-g",
         "--gan-collection-path",
-        type=Path,
+        type=_path,
         metavar="FOLDER",
         help="keep trained generators in this folder (default: gan_collection of the program)",
     )
@@ -151,6 +151,7 @@ def _add_splitting(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--group",
+        type=_group,
         metavar="PATTERN",
         help="keep pictures together that have this regular expression, or its first (...), alike "
         "in their paths, such as those of one hand or font; 'file' for the name without its ending",
@@ -175,6 +176,23 @@ def _add_trainers(parser: argparse.ArgumentParser) -> None:
         help="train networks and generators on the Ray cluster whose head node is there; "
         "see docs/cluster.md",
     )
+
+
+def _path(text: str) -> Path:
+    if not text:  # pathlib would take it for the current folder
+        raise argparse.ArgumentTypeError("it is empty, which names no file or folder")
+    return Path(text)
+
+
+def _group(text: str) -> str:
+    from data_formats.problems import Problem
+    from image_groups import check_pattern
+
+    try:
+        check_pattern(text)
+    except Problem as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
+    return text
 
 
 def _seed(text: str) -> int:

@@ -95,8 +95,7 @@ def open_data_set(
 ) -> DataSet:
     """Read a data set file and divide its images into splits.
 
-    A file of `write_npz` brings its own splits, so `seed`, `file_split`, `shares` and `group` do
-    not touch those.
+    A file of `write_npz` brings its own splits, which no seed changes.
 
     Args:
         path: A MATLAB file in NIST's layout (classic or v7.3), IDX files (their folder or one of
@@ -114,17 +113,19 @@ def open_data_set(
         The data set, its images uint8 (N, 28, 28).
 
     Raises:
-        DataError: The file cannot be read as a data set or not be split; the message says why.
+        DataError: The file cannot be read as a data set or not be split as asked for; the message
+            says why.
     """
     path = Path(path)
     with naming(path):
         content = reader_of(path)(path, keep_digits, tell)
+        if content.division:
+            by_other_rows = file_split and content.division.split_by != "file"
+            _check_nothing_else_is_asked_for(by_other_rows, shares, group)
         if len(content.classes) < 2:
             only = quoted(content.classes[0])
             raise Problem(f"it has images of one class only, {only}; two are needed")
-        groups = None
-        if group is not None and not content.division:
-            groups = groups_of(content.names, group)
+        groups = None if group is None else groups_of(content.names, group)
         division = content.division or _division(content, seed, file_split, shares, groups)
     return DataSet(
         content.images,
@@ -138,6 +139,23 @@ def open_data_set(
         content.skipped,
         content.names,
     )
+
+
+def _check_nothing_else_is_asked_for(
+    by_other_rows: bool, shares: Mapping[str, int], group: str | None
+) -> None:
+    """Splits of a file's own are never taken for others, such as those that keep hands apart."""
+    asked = {
+        "--file-split": by_other_rows,
+        "--split-shares": dict(shares) != dict(SPLIT_SHARES),
+        "--group": group is not None,
+    }
+    given = [option for option, is_given in asked.items() if is_given]
+    if given:
+        raise Problem(
+            f"this file has splits of its own, which are used as they are; leave out "
+            f"{' and '.join(given)}"
+        )
 
 
 def _division(

@@ -48,6 +48,19 @@ def groups_of(names: Sequence[str], pattern: str) -> Indices:
     return np.unique(np.array(found, dtype=str), return_inverse=True)[1].astype(np.int64)
 
 
+def check_pattern(pattern: str) -> None:
+    """See that a pattern can be used, before any file is read.
+
+    Args:
+        pattern: As for `groups_of`.
+
+    Raises:
+        Problem: It is no regular expression.
+    """
+    if pattern != FILE:
+        _compiled(pattern)
+
+
 def note_on_groups(groups: Indices) -> str:
     """A sentence on how many groups there are, and how large they are.
 

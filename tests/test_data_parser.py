@@ -475,9 +475,33 @@ def test_the_message_on_a_long_text_stays_short(tmp_path: Path) -> None:
 def test_an_npz_file_gives_back_the_data_set(tmp_path: Path) -> None:
     first = data_parser.open_data_set(classic(tmp_path / "a.mat"), seed=5)
     data_parser.write_npz(first, tmp_path / "b.npz")
-    second = data_parser.open_data_set(tmp_path / "b.npz", seed=99, file_split=True)
+    second = data_parser.open_data_set(tmp_path / "b.npz", seed=99)
     assert second.fingerprint == first.fingerprint
     assert (second.seed, second.split_by) == (5, "seed")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"file_split": True}, "leave out --file-split"),
+        ({"shares": dict.fromkeys(data_parser.SPLIT_NAMES, 1)}, "leave out --split-shares"),
+        ({"group": "file", "file_split": True}, "leave out --file-split and --group"),
+    ],
+)
+def test_the_splits_of_an_npz_file_are_not_taken_for_those_asked_for(
+    tmp_path: Path, asked: dict[str, Any], told: str
+) -> None:
+    first = data_parser.open_data_set(classic(tmp_path / "a.mat"))
+    data_parser.write_npz(first, tmp_path / "b.npz")
+    with pytest.raises(DataError, match=told):
+        data_parser.open_data_set(tmp_path / "b.npz", **asked)
+
+
+def test_an_npz_file_with_the_files_own_test_rows_may_be_asked_for_them(tmp_path: Path) -> None:
+    first = data_parser.open_data_set(classic(tmp_path / "a.mat"), file_split=True)
+    data_parser.write_npz(first, tmp_path / "b.npz")
+    second = data_parser.open_data_set(tmp_path / "b.npz", file_split=True)
+    assert second.fingerprint == first.fingerprint
 
 
 def test_digits_are_dropped_from_an_npz_file_and_its_splits(tmp_path: Path) -> None:
