@@ -204,13 +204,26 @@ def test_a_separable_convolution_looks_at_each_channel_and_then_mixes_them() -> 
     assert np.allclose(computed(network, images), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("strides", [(2, 2), (2, 1), (1, 3)])
+@pytest.mark.parametrize("strides", [(2, 2), (2, 1), (1, 3), (2, 4)])
 def test_a_separable_convolution_takes_any_strides(strides: tuple[int, int]) -> None:
     images = values_of(4, 11, 10, 3)
     all_of_it = network_from((11, 10, 3), [SeparableConv2D(5, (3, 2), (1, 1), "valid")])
     strided = network_from((11, 10, 3), [SeparableConv2D(5, (3, 2), strides, "valid")])
     expected = computed(all_of_it, images)[:, :: strides[0], :: strides[1]]
     assert np.allclose(computed(strided, images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [(3, 2), (1, 5)])
+@pytest.mark.parametrize("strides", [(2, 2), (2, 1), (1, 3), (2, 4)])
+def test_a_padded_separable_convolution_looks_where_a_plain_one_does(
+    kernel: tuple[int, int], strides: tuple[int, int]
+) -> None:
+    images = values_of(4, 11, 10, 3)
+    separable = network_from((11, 10, 3), [SeparableConv2D(5, kernel, strides, "same")])
+    depthwise, pointwise, bias = (np.asarray(weight) for weight in separable.weights)
+    plain = network_from((11, 10, 3), [Conv2D(5, kernel, strides, "same")])
+    plain.set_weights([depthwise * pointwise[0, 0], bias])
+    assert np.allclose(computed(separable, images), computed(plain, images), atol=1e-5)
 
 
 def test_a_global_average_is_the_mean_of_each_channel() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import TypeAlias, TypeGuard
 
@@ -92,17 +93,25 @@ def _normalized_and_activated(
 ) -> keras.KerasTensor:
     """A kernel's result with bias and activation, or with normalization and activation."""
     if layer.normalization is None:
-        return _with_kernel(layer, layer.activation, use_bias=True)(values)
-    values = _with_kernel(layer, "linear", use_bias=False)(values)
+        return _with_kernel(layer, values, layer.activation, use_bias=True)
+    values = _with_kernel(layer, values, "linear", use_bias=False)
     values = fused_normalization.BatchNormalization(momentum=NORMALIZATION_MOMENTUM)(values)
     return _activated(values, layer.activation)
 
 
 def _with_kernel(
-    layer: Conv2D | SeparableConv2D | Dense, activation: str, *, use_bias: bool
-) -> keras.layers.Layer:
+    layer: Conv2D | SeparableConv2D | Dense,
+    values: keras.KerasTensor,
+    activation: str,
+    *,
+    use_bias: bool,
+) -> keras.KerasTensor:
     if isinstance(layer, Dense):
-        return keras.layers.Dense(layer.dense_layer_size, activation=activation, use_bias=use_bias)
+        dense = keras.layers.Dense
+        return dense(layer.dense_layer_size, activation=activation, use_bias=use_bias)(values)
+    rows, columns = layer.strides
+    if isinstance(layer, SeparableConv2D) and rows != columns:
+        return _with_uneven_strides(layer, values, activation, use_bias=use_bias)
     kind = keras.layers.Conv2D if isinstance(layer, Conv2D) else keras.layers.SeparableConv2D
     return kind(
         layer.filters,
@@ -111,7 +120,37 @@ def _with_kernel(
         padding=layer.padding,
         activation=activation,
         use_bias=use_bias,
-    )
+    )(values)
+
+
+def _with_uneven_strides(
+    layer: SeparableConv2D, values: keras.KerasTensor, activation: str, *, use_bias: bool
+) -> keras.KerasTensor:
+    """A separable convolution in even steps, of whose places the wanted ones are kept.
+
+    TensorFlow has uneven strides of these for processors with AVX-512 alone.
+    """
+    if layer.padding == "same":
+        sizes = zip(values.shape[1:3], layer.kernel_size, layer.strides, strict=True)
+        values = keras.layers.ZeroPadding2D([_margins(*size) for size in sizes])(values)
+    step = math.gcd(*layer.strides)
+    values = keras.layers.SeparableConv2D(
+        layer.filters,
+        layer.kernel_size,
+        strides=step,
+        padding="valid",
+        activation=activation,
+        use_bias=use_bias,
+    )(values)
+    rows, columns = layer.strides
+    return values[:, :: rows // step, :: columns // step]
+
+
+def _margins(length: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and behind a row that padding 'same' adds to it, as TensorFlow does."""
+    steps = -(-length // stride)
+    both = max((steps - 1) * stride + kernel - length, 0)
+    return both // 2, both - both // 2
 
 
 def _activated(values: keras.KerasTensor, activation: str) -> keras.KerasTensor:
