@@ -9,7 +9,7 @@ import csv
 import io
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ class PictureReading:
 
     Attributes:
         path: the file.
-        expected: the class that the picture's folder names, or None where it names none.
+        expected: the class that the picture's folder names, or None where it names none, or is
+            itself the folder of pictures that was asked for.
         met: whether the image took part in the network's training or choosing.
         image: uint8 (28, 28), what the network got to see; None where it could not be read.
         likeliest: all classes, likeliest first; empty where it could not be read.
@@ -78,6 +79,24 @@ class PictureReading:
     problem: str
     characters: int = 1
     of_several: bool = False
+
+
+class PicturesOfFolder(list[Path]):
+    """The pictures in a folder, and in the folders in it.
+
+    Attributes:
+        folder: the one that was asked for; its own name says nothing of the pictures in it.
+    """
+
+    def __init__(self, paths: Iterable[Path], folder: Path) -> None:
+        """Take the paths.
+
+        Args:
+            paths: of the pictures.
+            folder: where they lie, as their paths begin.
+        """
+        super().__init__(paths)
+        self.folder = folder
 
 
 def read_picture(path: Path) -> Image:
@@ -173,7 +192,7 @@ def _with_noise(grey: npt.NDArray[Any]) -> Image:
     return shrunk(grey)
 
 
-def pictures_below(folder: Path) -> list[Path]:
+def pictures_below(folder: Path) -> PicturesOfFolder:
     """Find the picture files in a folder and in the folders in it, in the order of their names.
 
     Pictures are files that end in one of `SUFFIXES`, or begin as such files do.
@@ -182,7 +201,7 @@ def pictures_below(folder: Path) -> list[Path]:
         folder: that is there.
 
     Returns:
-        Their paths; 1 or more.
+        Their paths, 1 or more, with the folder.
 
     Raises:
         DataError: there are none, or too many.
@@ -196,7 +215,7 @@ def pictures_below(folder: Path) -> list[Path]:
         )
     if len(found) > MOST_PICTURES:
         raise DataError(f"{shown(folder)}: there are more than {MOST_PICTURES:,} pictures in it")
-    return found
+    return PicturesOfFolder(found, folder)
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
@@ -265,7 +284,8 @@ def read_all(
     """Read pictures, those that cannot be read too.
 
     Args:
-        paths: picture files.
+        paths: picture files; where they are those of a folder, only the names of folders in it
+            say what a picture shows.
         classes: the C characters.
         probabilities_of: from uint8 (N, 28, 28) to (N, C), each row summing to 1.
         used: uint64 keys of images that took part in the network's training or choosing.
@@ -288,11 +308,12 @@ def read_all(
                 of_several.add(path)
         except DataError as error:
             problems[path] = str(error).removeprefix(f"{shown(path)}: ")
+    asked = paths.folder if isinstance(paths, PicturesOfFolder) else None
     rows = iter(probabilities_of(np.stack(images)) if images else ())
     readings = []
     for path, image in _with_images(paths, images, problems):
         likeliest = ranked(next(rows), classes) if image is not None else ()
-        expected = expected_class(path, classes)
+        expected = expected_class(path, classes) if path.parent != asked else None
         met = image is not None and bool(overlap.were_seen(image[np.newaxis], used)[0])
         problem, count = problems.get(path, ""), counts.get(path, 1)
         readings.append(

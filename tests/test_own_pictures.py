@@ -309,6 +309,36 @@ def test_the_folder_tells_the_expected_character_where_it_names_one() -> None:
     assert own_pictures.expected_class(Path("x/e\u0301/1.png"), ("é", "B")) == "é"
 
 
+def test_the_name_of_the_folder_that_was_asked_for_says_nothing(tmp_path: Path) -> None:
+    for name in ("1.png", "A/2.png", "A/of anna/3.png", "new/4.png", "new/b/5.png"):
+        drawn(tmp_path / "C" / name)
+    paths = own_pictures.pictures_below(tmp_path / "C")
+    expected = {
+        reading.path.name: reading.expected
+        for reading in own_pictures.read_all(paths, CLASSES, always_b)
+    }
+    assert expected == {
+        "1.png": None,
+        "2.png": "A",
+        "3.png": None,
+        "4.png": None,
+        "5.png": "B",
+    }
+
+
+@pytest.mark.parametrize("asked", [".", "../C", "../C/", "../here/../C"])
+def test_however_the_folder_is_asked_for_its_name_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    drawn(tmp_path / "C" / "1.png")
+    drawn(tmp_path / "C" / "A" / "2.png")
+    if asked == ".":
+        monkeypatch.chdir(tmp_path / "C")
+    paths = own_pictures.pictures_below(Path(asked))
+    readings = own_pictures.read_all(paths, CLASSES, always_b)
+    assert [reading.expected for reading in readings] == [None, "A"]
+
+
 def always_b(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return np.tile([0.2, 0.7, 0.1], (len(images), 1))
 
@@ -520,6 +550,18 @@ def test_the_menu_writes_a_table_of_a_folder_and_replaces_none(
     assert "broken.png: is no picture that can be read" in shown
     assert "Written: readings.csv" in shown and "Written: readings-2.csv" in shown
     assert rows_of(Path("readings.csv")) == rows_of(Path("readings-2.csv"))
+
+
+def test_pictures_directly_in_a_folder_named_as_a_character_are_not_counted(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    drawn(tmp_path / "A" / "1.png")
+    ask = ("Predict", "file", str(tmp_path / "A"))
+    shown = talk(session, *ask, "Exit")
+    assert "Read 1 of 1 picture." in shown and "in folders that name a character" not in shown
+    drawn(tmp_path / "A" / "B" / "1.png")
+    assert "Of 1 in folders that name a character, " in talk(session, *ask, "Exit")
+    assert [row["expected"] for row in rows_of(Path("readings-2.csv"))] == ["", "B"]
 
 
 def test_what_was_read_is_shown_where_the_table_cannot_be_written(
