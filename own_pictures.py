@@ -66,8 +66,8 @@ class PictureReading:
         image: uint8 (28, 28), what the network got to see; None where it could not be read.
         likeliest: all classes, likeliest first; empty where it could not be read.
         problem: why it could not be read; empty where it could.
-        characters: how many seem to stand beside each other in it, of which a network reads but
-            one; 1 where it could not be read.
+        characters: how many seem to stand beside each other in it, which a network sees, and
+            reads, as one; 1 where it could not be read.
         of_several: whether it is the first of several pages or frames in the file.
     """
 

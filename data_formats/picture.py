@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
 MOST_PIXELS = 89_000_000  # of one picture; Pillow warns from half a million more on
 
-# What a picture has, or shows, of which not all is read: one wording, wherever it is said.
+# What a picture has, or shows, other than one character: one wording, wherever it is said.
 FIRST_OF_SEVERAL = "several pages or frames, of which the first is read"
-CHARACTERS_BESIDE = "characters beside each other, of which one is read"
+CHARACTERS_BESIDE = "characters beside each other, which are read as one"
 LONGEST_START = 12  # bytes that `starts_as_picture` looks at
 
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")

@@ -373,7 +373,7 @@ def test_several_characters_beside_each_other_are_told(tmp_path: Path) -> None:
     problems = [row["problem"] for row in rows_of(tmp_path / "table.csv")]
     assert problems[:2] == [
         "",
-        "it seems to show 3 characters beside each other, of which one is read",
+        "it seems to show 3 characters beside each other, which are read as one",
     ]
     assert problems[3].startswith("is no picture")
 
@@ -385,12 +385,12 @@ def test_the_menu_tells_of_several_characters_in_a_picture(
     folder.mkdir()
     three = strokes(folder / "three.png", 3)
     strokes(folder / "one.png", 1)
-    told = "This picture seems to show 3 characters beside each other, of which one is read"
+    told = "This picture seems to show 3 characters beside each other, which are read as one"
     assert told in talk(session, "predict", "file", str(three))
     assert told not in talk(session, "predict", "file", str(folder / "one.png"))
     shown = talk(session, "predict", "file", str(folder))
     assert (
-        "three.png seems to show several characters beside each other, of which one is read."
+        "three.png seems to show several characters beside each other, which are read as one."
         in shown
     )
     strokes(folder / "wide.png", 4)
