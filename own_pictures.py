@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -345,8 +346,8 @@ def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path)
 
     Args:
         readings: of pictures in `folder`.
-        folder: file names are written as they lie in it; bytes of theirs that are no
-            UTF-8 as a backslash, x and two digits.
+        folder: file names are written as they lie in it, but so that each is a line that no
+            spreadsheet takes for a formula, and can be read back.
         path: the file; one that is there is replaced.
 
     Raises:
@@ -360,12 +361,13 @@ def write_readings(readings: Sequence[PictureReading], folder: Path, path: Path)
         likeliest = [
             cell
             for likely in reading.likeliest[:LIKELIEST_WRITTEN]
-            for cell in (likely.character, f"{likely.probability:.4f}")
+            for cell in (_class_written(likely.character), f"{likely.probability:.4f}")
         ]
         likeliest += [""] * (len(places) - len(likeliest))
         name = reading.path.relative_to(folder).as_posix()
         problem = reading.problem or "; ".join(_remarks(reading))
-        writer.writerow([_written(name), reading.expected or "", *likeliest, problem])
+        expected = _class_written(reading.expected or "")
+        writer.writerow([_written(name), expected, *likeliest, problem])
     with replacing(path) as file:
         # The mark at the start lets spreadsheets know that the text is UTF-8.
         file.write(text.getvalue().encode("utf-8-sig", "replace"))
@@ -380,8 +382,31 @@ def _remarks(reading: PictureReading) -> Iterator[str]:
 
 
 def _written(name: str) -> str:
-    """A file's name as text, by which it can be found also where it is not all UTF-8."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """A file's name as one line of text that is no formula, by which the file can be found.
+
+    Bytes that are no UTF-8, and those of characters that end a line or control a terminal, are
+    written as a backslash, x and two digits, as is a backslash that would be taken for such a one.
+    """
+    escaped = _UNWRITTEN.sub(lambda found: _in_digits(found[0]), name)
+    text = os.fsencode(escaped).decode("utf-8", "backslashreplace")
+    return f"./{text}" if text.startswith(_FORMULA_SIGNS) else text
+
+
+def _class_written(name: str) -> str:
+    """A class's name as text that is no formula, though it begin with the sign of one.
+
+    A longer name than that sign has it as a backslash, x and two digits, as has one that begins
+    with a backslash that would be taken for such a one.
+    """
+    if len(name) > 1 and (name.startswith(_FORMULA_SIGNS) or _UNWRITTEN.match(name)):
+        return _in_digits(name[0]) + name[1:]
+    return name
+
+
+def _in_digits(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode())
 
 
 _COLUMNS = ("read_as", "probability")
+_FORMULA_SIGNS = ("=", "+", "-", "@")  # by which spreadsheets know what they are to calculate
+_UNWRITTEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|\\(?=x[0-9a-f]{2})")

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -498,6 +499,70 @@ def test_a_name_that_is_no_text_is_written_so_that_its_file_is_found(tmp_path: P
     own_pictures.write_readings(readings, tmp_path, tmp_path / "t.csv")
     (row,) = rows_of(tmp_path / "t.csv")
     assert row["file"] == r"bad\xff.png"  # which shells read, too: $'bad\xff.png'
+
+
+def read_back(cell: str) -> str:
+    """What was written with digits for some of its bytes."""
+    parts = re.split(r"\\x([0-9a-f]{2})", cell)
+    parts[::2] = [part.encode().hex() for part in parts[::2]]
+    return os.fsdecode(bytes.fromhex("".join(parts)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("=1+1.png", "./=1+1.png"),
+        ("+1.png", "./+1.png"),
+        ("-1.png", "./-1.png"),
+        ("@sum.png", "./@sum.png"),
+        ("=", "./="),
+        ("=sums/1.png", "./=sums/1.png"),
+        ("a/=1.png", "a/=1.png"),
+        ("a=1.png", "a=1.png"),
+        ("\t=1.png", r"\x09=1.png"),
+        ("two\nlines\r.png", r"two\x0alines\x0d.png"),
+        ("\x7f\x85\u2028.png", r"\x7f\xc2\x85\xe2\x80\xa8.png"),
+        (r"no\xff.png", r"no\x5cxff.png"),
+        (r"\\x5c\xi\x4.png", r"\\x5cx5c\xi\x4.png"),
+        ("\\\n.png", r"\\x0a.png"),
+    ],
+)
+def test_a_name_is_a_line_and_no_formula_and_can_be_read_back(
+    tmp_path: Path, name: str, written: str
+) -> None:
+    (tmp_path / "p" / name).parent.mkdir(parents=True)
+    drawn(tmp_path / "one.png").rename(tmp_path / "p" / name)
+    readings = own_pictures.read_all([tmp_path / "p" / name], CLASSES, always_b)
+    own_pictures.write_readings(readings, tmp_path / "p", tmp_path / "t.csv")
+    assert len((tmp_path / "t.csv").read_text("utf-8-sig").splitlines()) == 2
+    (row,) = rows_of(tmp_path / "t.csv")
+    assert row["file"] == written
+    assert (tmp_path / "p" / read_back(row["file"])).samefile(tmp_path / "p" / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        *((sign, sign) for sign in "=+-@\\"),
+        ("=sum", r"\x3dsum"),
+        ("+1", r"\x2b1"),
+        ("--", r"\x2d-"),
+        ("@a", r"\x40a"),
+        ("a=b", "a=b"),
+        (r"\xi", r"\xi"),
+        (r"\x3dsum", r"\x5cx3dsum"),
+        ("é", "é"),
+    ],
+)
+def test_names_of_classes_are_no_formulas_and_can_be_read_back(
+    tmp_path: Path, name: str, written: str
+) -> None:
+    paths = [drawn(tmp_path / name / "1.png")]
+    readings = own_pictures.read_all(paths, ("A", name, "C"), always_b)
+    own_pictures.write_readings(readings, tmp_path, tmp_path / "t.csv")
+    (row,) = rows_of(tmp_path / "t.csv")
+    assert row["expected"] == row["read_as"] == written and read_back(written) == name
 
 
 def test_with_two_classes_there_is_no_third(tmp_path: Path) -> None:
