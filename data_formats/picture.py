@@ -11,7 +11,7 @@ import numpy.typing as npt
 from data_formats.problems import one_line
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFile
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
 MOST_PIXELS = 89_000_000  # of one picture; Pillow warns from half a million more on
@@ -95,8 +95,9 @@ def _first(data: bytes) -> FirstPicture:
             raise Unreadable(
                 f"it has {picture.width} x {picture.height} pixels, more than {MOST_PIXELS:,}"
             )
+        start = _start_of_frame(picture)
         picture.load()
-        return FirstPicture(_grey(picture), _is_of_several(picture))
+        return FirstPicture(_grey(picture), _is_of_several(picture, data, start))
 
 
 def _grey(picture: Image.Image) -> Grey:
@@ -117,12 +118,45 @@ def _grey(picture: Image.Image) -> Grey:
     return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
 
 
-def _is_of_several(picture: Image.Image) -> bool:
-    """Whether a picture that was read is the first of several in its file."""
+def _start_of_frame(picture: ImageFile.ImageFile) -> int | None:
+    """Where the first frame's pixels begin in a GIF file that was opened, and not yet loaded."""
+    return picture.tile[0].offset if picture.format == "GIF" and picture.tile else None
+
+
+def _is_of_several(picture: Image.Image, data: bytes, start: int | None) -> bool:
+    """Whether a picture that was read is the first of several in its file.
+
+    Args:
+        picture: what was read.
+        data: its file.
+        start: what `_start_of_frame` told of it.
+    """
+    if start is not None:
+        return _is_frame_behind(data, start)
     try:
         return picture.format in _WITH_PAGES and bool(getattr(picture, "is_animated", False))
     except Exception:  # what follows is damaged, in any of Pillow's ways; the first was read
         return True
+
+
+def _is_frame_behind(data: bytes, start: int) -> bool:
+    """Whether another frame follows in a GIF file after the one whose pixels begin at a place.
+
+    Pillow tells it too, but goes through the file once more, which takes up to a third of the time
+    of reading it.
+    """
+    place = _behind_blocks(data, start)
+    while place < len(data) and data[place] not in b",;":  # a frame, and the end
+        # what is no extension either is passed over, as Pillow does
+        place = _behind_blocks(data, place + 2) if data[place] == ord("!") else place + 1
+    return data[place : place + 1] == b","
+
+
+def _behind_blocks(data: bytes, place: int) -> int:
+    """The place behind blocks of a GIF file, each with its length before it, the last one 0."""
+    while place < len(data) and data[place]:
+        place += data[place] + 1
+    return place + 1
 
 
 def _on_paper(picture: Image.Image) -> Grey:

@@ -3,9 +3,11 @@
 import contextlib
 import csv
 import io
+import math
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw
 
 import own_pictures
+from data_formats.picture import read_first
 from data_parser import DataSet
 from errors import DataError, UserError
 from evaluation import overlap
@@ -420,6 +423,41 @@ def test_that_only_the_first_of_several_pages_is_read_is_told(tmp_path: Path, en
         "",
         *["it has several pages or frames, of which the first is read"] * 2,
     ]
+
+
+def gif_blocks(data: bytes) -> tuple[bytes, bytes]:
+    """A GIF file of one frame up to its end, and that end."""
+    assert data.endswith(b"\0;")
+    return data[:-1], b";"
+
+
+@pytest.mark.parametrize("between", [b"", b"\0\0", b"!\xfe\x05,;!,;\x02,,\0", b"!\xfe\x01,\0\0"])
+def test_what_stands_between_the_frames_of_a_gif_file_is_no_frame(
+    tmp_path: Path, between: bytes
+) -> None:
+    start, end = gif_blocks(with_pages(tmp_path / "1.gif", 1).read_bytes())
+    frame = start[start.index(b",\0\0\0\0") :]
+    files = {
+        False: (start + between + end, start + between, start + between + end + frame + end),
+        True: (start + between + frame + end, start + between + frame + between + frame + end),
+    }
+    for several, contents in files.items():
+        for content in contents:
+            (tmp_path / "2.gif").write_bytes(content)
+            assert own_pictures.is_of_several(tmp_path / "2.gif") is several
+
+
+@pytest.mark.parametrize("ending", ["tiff", "gif", "webp", "png"])
+def test_pages_that_are_not_read_take_next_to_no_time(tmp_path: Path, ending: str) -> None:
+    paths = [with_pages(tmp_path / f"{count}.{ending}", count) for count in (2, 60)]
+    data = [path.read_bytes() for path in paths]
+    least = [math.inf, math.inf]
+    for _ in range(30):  # side by side, so that other work on the machine slows both
+        for number, content in enumerate(data):
+            start = time.thread_time()
+            assert read_first(content).of_several
+            least[number] = min(least[number], time.thread_time() - start)
+    assert least[1] < 2 * least[0]
 
 
 def test_a_damaged_second_page_does_not_keep_the_first_from_being_read(tmp_path: Path) -> None:
