@@ -14,7 +14,7 @@ from reports import findings
 from reports.findings import BestFindings
 from reports.page import Block, Paragraph, Picture, Section, Table
 from reports.pictures import PictureFolder
-from reports.wording import counted_images, texts_of, with_interval
+from reports.wording import counted_images, texts_of, the_others, with_interval
 from settings import network_layers
 
 CLASSES_IN_MATRIX = 60
@@ -74,7 +74,7 @@ def images_of_best(best: BestFindings) -> str:
         )
     if best.found.met:
         return (
-            f"{count}, without the {best.found.met:,} others that took part in the best entry's "
+            f"{count}, without {the_others(best.found.met)} that took part in the best entry's "
             "training or choosing"
         )
     return f"{count}, none of which took part in the best entry's training or choosing"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from counting import counted
 from data_parser import DataSet
 from entries.origin import origin_of
 from evaluation.intervals import Proportion
@@ -87,7 +88,8 @@ def origin_remarks(data_set: DataSet, found: Sequence[EntryFindings]) -> list[Bl
     others = [each for each in found if not each.scored_here]
     if others:
         names = list(dict.fromkeys(each.entry.data.name for each in others))
-        more = f" and {len(names) - ORIGINS_SHOWN:,} others" if len(names) > ORIGINS_SHOWN else ""
+        unnamed = len(names) - ORIGINS_SHOWN
+        more = f" and {counted(unnamed, 'other')}" if unnamed > 0 else ""
         unread = sum(each.open_test is None for each in found)
         limit = (
             f" Only the {findings.MOST_READ} of them with the highest validation accuracy "

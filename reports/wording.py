@@ -65,6 +65,18 @@ def texts_of(labels: ClassLabels, classes: npt.NDArray[np.integer]) -> list[str]
     return [labels.texts[index] for index in classes]
 
 
+def the_others(count: int) -> str:
+    """So many that are left over, such as `the other one` or `the 2,000 others`.
+
+    Args:
+        count: 1 or more.
+
+    Returns:
+        The words.
+    """
+    return "the other one" if count == 1 else f"the {count:,} others"
+
+
 def with_interval(found: Proportion | None, otherwise: str = "no images") -> str:
     """A share in a few words, such as `89.84% (88.8 to 90.8) of 3,700`.
 

@@ -202,6 +202,28 @@ def test_the_page_says_on_what_its_figures_stand(full: Path) -> None:
     )
 
 
+def test_one_image_that_the_best_entry_has_met_is_the_other_one(
+    strange: DataSet, tmp_path: Path
+) -> None:
+    entries = [elsewhere(1, strange)]
+    entries += [
+        entry_of(strange, n, data=DataOrigin(f"{n}.mat", f"{n}" * 64, "seed", 1, 300))
+        for n in range(2, 7)
+    ]
+    used = strange.indices("test")[:1]
+    made = write_report(
+        strange,
+        collection_of(strange, *entries, used=used),
+        tmp_path / "report",
+        seed=1,
+        read=Reader(len(strange.classes)),
+    )
+    text = Page(made.read_text(encoding="utf-8")).text
+    assert "9 images of the test split, without the other one that took part in" in text
+    assert "5.mat and 1 other. Their validation" in text
+    assert "1 others" not in text
+
+
 def test_where_classes_have_different_numbers_of_images_the_median_is_named(
     data_set: DataSet, tmp_path: Path
 ) -> None:
