@@ -23,6 +23,7 @@ Points = npt.NDArray[np.float64]
 
 WIDTH = 8.0  # inches; what is wider has labels too small to read on a page
 SHORT_TEXT = 2  # cells of a text that covers little of a map
+FEW_POINTS = 200  # of a map; fewer are drawn larger, for there is room
 PIXELS_AN_INCH = 100  # of the images that are shown
 IMAGES_IN_A_ROW = 8
 MISREAD_IN_A_ROW = 6
@@ -193,11 +194,17 @@ def plot_maps(
     colours = colormaps["turbo"](np.linspace(0.03, 0.97, len(classes)))
     for axes, each in zip(np.atleast_1d(figure.subplots(1, len(maps))), maps, strict=True):
         place = np.searchsorted(classes, labels)
-        axes.scatter(*each.points.T, s=7, c=colours[place], alpha=0.75, linewidths=0)
+        area = 36 if len(labels) < FEW_POINTS else 7
+        axes.scatter(*each.points.T, s=area, c=colours[place], alpha=0.75, linewidths=0)
         for index, colour in zip(classes, colours, strict=True):
-            axes.text(
-                *np.median(each.points[labels == index], axis=0),
+            of_class = each.points[labels == index]
+            # in the middle, but above the points where they are one place, or it would hide them
+            above = 10 if np.ptp(of_class, axis=0).max() == 0 else 0
+            axes.annotate(
                 texts[index],
+                np.median(of_class, axis=0),
+                (0, above),
+                textcoords="offset points",
                 color=0.7 * colour[:3],
                 ha="center",
                 fontweight="normal",
