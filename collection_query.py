@@ -297,6 +297,12 @@ def _conditions(tokens: Sequence[str]) -> list[Condition]:
             parts.append([])
         else:
             parts[-1].append(token)
+    for part in parts:
+        if "or" in (token.lower() for token in part):
+            raise UserError(
+                f"{quote(_text(part))} has an 'or', and only 'and' joins conditions; a value with "
+                "that word stands in quotation marks, such as data contains 'this or that'"
+            )
     columns = all_columns()
     return [_condition(part, columns) for part in parts]
 

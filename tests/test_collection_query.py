@@ -163,9 +163,10 @@ def test_what_fits_is_counted_beyond_what_is_listed() -> None:
 
 
 def test_words_of_the_language_are_values_between_quotation_marks() -> None:
-    odd = an_entry(0, data=DataOrigin("top all by where and.mat", "0" * 64, "seed", 1, 300))
+    odd = an_entry(0, data=DataOrigin("top all by where and or.mat", "0" * 64, "seed", 1, 300))
     collection = ModelCollection(("A", "B"), [an_entry(1), odd])
-    assert found("where data contains 'all by where and'", collection) == [odd]
+    assert found("where data contains 'all by where and or'", collection) == [odd]
+    assert found('where data contains "and or.mat" and number = 1', collection) == [odd]
 
 
 def test_every_training_parameter_that_changes_a_result_is_a_column() -> None:
@@ -313,7 +314,10 @@ def test_entries_are_sorted_by_activation() -> None:
         ("where parameters <", "'parameters <' is no condition"),
         ("where < 5", "'< 5' is no condition"),
         ("where loss < 1 and", "'' is no condition"),
-        ("where loss < 1 or loss > 2", "'1 or loss > 2' is no number to compare"),
+        ("where loss < 1 or loss > 2", "'loss < 1 or loss > 2' has an 'or', and only 'and' joins"),
+        ("where optimizer != adam or sgd", "'optimizer != adam or sgd' has an 'or'"),
+        ("where loss < 1 and type = dense OR conv2d", "'type = dense OR conv2d' has an 'or'"),
+        ("where data = a or b.mat", "in quotation marks, such as data contains 'this or that'"),
         ("where speed < 5", "there is no column 'speed'"),
         ("where parameters < many", "'many' is no number to compare 'parameters' with"),
         ("where parameters < 1,00", "'1,00' is no number"),
@@ -341,6 +345,7 @@ WORDS = st.sampled_from(
             "by",
             "where",
             "and",
+            "or",
             "contains",
             "ascending",
             "descending",
