@@ -24,8 +24,17 @@ from entries.entry import Entry
 from errors import UserError
 from model_collection import ModelCollection
 from settings import layer_lists, network_layers
-from settings.literal_files import quote
-from settings.training_parameters import Augmentation, Distillation, TrainingParameters
+from settings.literal_files import quote, quoted_list
+from settings.training_parameters import (
+    CALIBRATIONS,
+    CLASS_WEIGHTINGS,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    Augmentation,
+    Distillation,
+    TrainingParameters,
+)
 
 FEW = 20  # entries that are listed where a query does not say how many
 EXAMPLE = "top 50 by loss where parameters < 500000 and optimizer = adam"
@@ -71,6 +80,7 @@ class Column:
         value: the value for an entry; None where it has none.
         descending: whether the best, or the first, is the highest.
         also: other names for it.
+        choices: the only texts that its values can be, where there are few; without spaces.
     """
 
     name: str
@@ -78,6 +88,7 @@ class Column:
     value: Callable[[NumberedEntry], Value]
     descending: bool = False
     also: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def find(self, row: NumberedEntry) -> float | tuple[str, ...] | None:
         """The value for an entry.
@@ -325,7 +336,27 @@ def _condition(tokens: Sequence[str], columns: Mapping[str, Column]) -> Conditio
             f"{column.name!r} is a {'text' if is_text else 'number'} and cannot be compared by "
             f"{comparison!r}; use one of {fitting}"
         )
-    return Condition(column, comparison, wanted if is_text else _number(wanted, column))
+    if not is_text:
+        return Condition(column, comparison, _number(wanted, column))
+    return Condition(column, comparison, _choice(wanted, column, comparison))
+
+
+def _choice(text: str, column: Column, comparison: str) -> str:
+    """A text as values of the column are spelled, where one of them can have it."""
+    if not column.choices:
+        return text
+    wanted = text.lower().replace(" ", "_")  # tables show `one_cycle` with a space
+    if comparison == "contains":
+        possible = any(wanted in choice for choice in column.choices)
+    else:
+        possible = wanted in column.choices
+    if not possible:
+        verb = "is" if len(column.choices) == 1 else "are"
+        raise UserError(
+            f"no {column.name} {'contains' if comparison == 'contains' else 'is'} {quote(text)}; "
+            f"there {verb} {quoted_list(column.choices)}"
+        )
+    return wanted
 
 
 def _number(text: str, column: Column) -> float:
@@ -421,16 +452,25 @@ _ENTRY_COLUMNS = (
         "type",
         Kind.TEXTS,
         lambda row: tuple(layer.type for layer in layer_lists.every_layer(row.entry.layers)),
+        choices=tuple(network_layers.LAYER_TYPES),
     ),
     Column(
         "activation",
         Kind.TEXTS,
         lambda row: tuple(layer_lists.activations(row.entry.layers)),
         also=("activations",),
+        choices=network_layers.ACTIVATIONS,
     ),
     Column("layers", Kind.TEXT, lambda row: network_layers.summary(row.entry.layers)),
 )
 _SHORT_NAMES = {"train_batch_size": ("batch", "batch size"), "train_epochs": ("epochs",)}
+_CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "learning_rate_schedule": SCHEDULES,
+    "class_weighting": CLASS_WEIGHTINGS,
+    "calibration": CALIBRATIONS,
+    "precision": PRECISIONS,
+}
 
 
 def _training_columns() -> list[Column]:
@@ -442,11 +482,17 @@ def _training_columns() -> list[Column]:
                 _kind(kinds[field.name]),
                 _training_value(field.name),
                 also=_SHORT_NAMES.get(field.name, ()),
+                choices=_CHOICES.get(field.name, ()),
             )
             for field in dataclasses.fields(TrainingParameters)
             if field.name not in ("verbose", "augmentation", "distillation")
         ),
-        Column("augmentation", Kind.TEXTS, _distortions),
+        Column(
+            "augmentation",
+            Kind.TEXTS,
+            _distortions,
+            choices=tuple(field.name for field in dataclasses.fields(Augmentation)),
+        ),
         *(
             _part_column(field.name, "augmentation", field.name, Kind.NUMBER)
             for field in dataclasses.fields(Augmentation)

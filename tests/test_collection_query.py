@@ -243,6 +243,23 @@ def test_a_teacher_that_is_a_number_is_compared_as_text(
     assert select(TAUGHT_BY_NUMBER, query).numbers == numbers
 
 
+@pytest.mark.parametrize("shown", ["one cycle", "One Cycle", "one_cycle", "'one cycle'"])
+def test_a_value_is_found_as_tables_show_it(shown: str) -> None:
+    schedules = trained_with(
+        {"learning_rate": 0.1, "learning_rate_schedule": "cosine"},
+        {"learning_rate": 0.1, "learning_rate_schedule": "one_cycle"},
+    )
+    assert select(schedules, f"where learning_rate_schedule = {shown}").numbers == (1,)
+    assert select(schedules, f"where learning_rate_schedule contains {shown}").numbers == (1,)
+
+
+def test_texts_of_training_parameters_are_compared_with_values_that_there_are() -> None:
+    for field in dataclasses.fields(TrainingParameters):
+        if "str" in str(field.type) and field.name != "distillation":
+            with pytest.raises(UserError, match=r"is 'other'; there (is|are) '"):
+                select(MANY, f"where {field.name} = other")
+
+
 NESTED: Variant = (
     Residual((SeparableConv2D(1, (3, 3), activation="linear"), SqueezeExcitation()), "silu"),
     Residual((Residual((Conv2D(1, (3, 3), activation="gelu"),)),)),
@@ -325,6 +342,21 @@ def test_entries_are_sorted_by_activation() -> None:
         ("where parameters < 50%", "'parameters' is no share, to compare with '50%'"),
         ("where accuracy > 90", "lies between 0 and 1, and '90' does not; write such as 0.9 or"),
         ("where optimizer < adam", "'optimizer' is a text and cannot be compared by '<'"),
+        (
+            "where optimizer = sgdd",
+            "no optimizer is 'sgdd'; there are 'adadelta', 'adagrad', 'adam'",
+        ),
+        ("where optimizer != 'adam or sgd'", "no optimizer is 'adam or sgd'; there are"),
+        (
+            "where learning rate schedule = x",
+            "no learning rate schedule is 'x'; there are 'cosine'",
+        ),
+        ("where precision = float32", "no precision is 'float32'; there is 'bfloat16'"),
+        ("where class_weighting = even", "there are 'balanced', 'prior', 'sampling'"),
+        ("where type = conv", "no type is 'conv'; there are 'conv2d', 'separableconv2d'"),
+        ("where type contains conw", "no type contains 'conw'; there are 'conv2d'"),
+        ("where activation = rellu", "no activation is 'rellu'; there are 'relu', 'elu'"),
+        ("where augmentation = zoom", "no augmentation is 'zoom'; there are 'rotation', 'shift'"),
         ("where loss contains 5", "'validation loss' is a number and cannot be compared by"),
     ],
 )
