@@ -18,6 +18,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum, auto
 
 from entries.entry import Entry
@@ -81,6 +82,8 @@ class Column:
         descending: whether the best, or the first, is the highest.
         also: other names for it.
         choices: the only texts that its values can be, where there are few; without spaces.
+        decimals: of a number that tables show rounded, as many as they show, of percent for a
+            share; None where they show all.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Column:
     descending: bool = False
     also: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    decimals: int | None = None
 
     def find(self, row: NumberedEntry) -> float | tuple[str, ...] | None:
         """The value for an entry.
@@ -116,11 +120,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison of a column with a value, such as `parameters < 500000`."""
+    """A comparison of a column with a value, such as `parameters < 500000`.
+
+    Attributes:
+        column: whose values are compared.
+        comparison: one of `COMPARISONS`.
+        wanted: what they are compared with.
+        decimals: to which the column's numbers are rounded before, of percent for a share, so that
+            what a table shows can be typed; None leaves them as they are.
+    """
 
     column: Column
     comparison: str
     wanted: float | str
+    decimals: int | None = None
 
     def holds(self, row: NumberedEntry) -> bool:
         """Whether the condition holds for an entry.
@@ -135,11 +148,18 @@ class Condition:
         if value is None:
             return self.comparison == "!="
         if not isinstance(value, tuple):
-            return NUMBER_COMPARISONS[self.comparison](value, float(self.wanted))
+            return NUMBER_COMPARISONS[self.comparison](self._rounded(value), float(self.wanted))
         texts, wanted = [text.lower() for text in value], str(self.wanted).lower()
         if self.column.kind is Kind.IDENTITY:
             texts = [*texts, *(text[: len(wanted)] for text in texts)]
         return TEXT_COMPARISONS[self.comparison](texts, wanted)
+
+    def _rounded(self, value: float) -> float:
+        if self.decimals is None:
+            return value
+        if self.column.kind is Kind.SHARE:  # as tables round it; divided without an error
+            return float(f"{100 * value:.{self.decimals}f}e-2")
+        return float(f"{value:.{self.decimals}f}")
 
 
 NUMBER_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -337,7 +357,8 @@ def _condition(tokens: Sequence[str], columns: Mapping[str, Column]) -> Conditio
             f"{comparison!r}; use one of {fitting}"
         )
     if not is_text:
-        return Condition(column, comparison, _number(wanted, column))
+        number = _number(wanted, column)
+        return Condition(column, comparison, float(number), _decimals(number, column))
     return Condition(column, comparison, _choice(wanted, column, comparison))
 
 
@@ -359,7 +380,15 @@ def _choice(text: str, column: Column, comparison: str) -> str:
     return wanted
 
 
-def _number(text: str, column: Column) -> float:
+def _decimals(number: Decimal, column: Column) -> int | None:
+    """To how many decimals a column is compared with a number: those typed, or shown if more."""
+    if column.decimals is None:
+        return None
+    in_its_unit = number.scaleb(2) if column.kind is Kind.SHARE else number
+    return max(column.decimals, -int(in_its_unit.as_tuple().exponent))
+
+
+def _number(text: str, column: Column) -> Decimal:
     percent = text.endswith("%")
     digits = text.removesuffix("%").rstrip()
     example = "0.9 or 90%" if column.kind is Kind.SHARE else "500000 or 0.001"
@@ -371,7 +400,7 @@ def _number(text: str, column: Column) -> float:
         raise UserError(
             f"{column.name!r} is no share, to compare with {quote(text)}; write such as {example}"
         )
-    value = float(digits.replace(",", "")) / (100 if percent else 1)
+    value = Decimal(digits.replace(",", "")).scaleb(-2 if percent else 0)
     if column.kind is Kind.SHARE and not 0 <= value <= 1:
         raise UserError(
             f"{column.name!r} lies between 0 and 1, and {quote(text)} does not; "
@@ -429,22 +458,30 @@ _ENTRY_COLUMNS = (
         lambda row: row.entry.validation.accuracy,
         descending=True,
         also=("accuracy", "val accuracy"),
+        decimals=2,
     ),
     Column(
         "validation loss",
         Kind.NUMBER,
         lambda row: row.entry.validation.loss,
         also=("loss", "val loss"),
+        decimals=4,
     ),
-    Column("test accuracy", Kind.SHARE, lambda row: row.entry.test.accuracy, descending=True),
-    Column("test loss", Kind.NUMBER, lambda row: row.entry.test.loss),
+    Column(
+        "test accuracy",
+        Kind.SHARE,
+        lambda row: row.entry.test.accuracy,
+        descending=True,
+        decimals=2,
+    ),
+    Column("test loss", Kind.NUMBER, lambda row: row.entry.test.loss, decimals=4),
     Column(
         "parameters",
         Kind.NUMBER,
         lambda row: layer_lists.parameter_count(row.entry.layers, row.class_count),
         also=("weights",),
     ),
-    Column("seconds", Kind.NUMBER, lambda row: row.entry.seconds, also=("time",)),
+    Column("seconds", Kind.NUMBER, lambda row: row.entry.seconds, also=("time",), decimals=0),
     Column("seed", Kind.NUMBER, lambda row: row.entry.seed),
     Column("identity", Kind.IDENTITY, lambda row: row.entry.identity),
     Column("data", Kind.TEXT, lambda row: row.entry.data.name),

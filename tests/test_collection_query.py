@@ -23,7 +23,9 @@ from settings.network_layers import (
     Variant,
 )
 from settings.training_parameters import Augmentation, Distillation, TrainingParameters
+from settings.training_words import training_summary
 from tests.entries import CONVOLUTIONAL, DENSE, a_collection, an_entry
+from views.remarks import score_cells
 
 MANY = a_collection(150)
 
@@ -241,6 +243,70 @@ def test_a_teacher_that_is_a_number_is_compared_as_text(
     query: str, numbers: tuple[int, ...]
 ) -> None:
     assert select(TAUGHT_BY_NUMBER, query).numbers == numbers
+
+
+def scored(validation: Score, test: Score, seconds: float, rate: float) -> ModelCollection:
+    """A collection of one entry, number 0."""
+    parameters = TrainingParameters("sgd", 8, 2, learning_rate=rate)
+    entry = an_entry(
+        0, validation=validation, test=test, seconds=seconds, training_parameters=parameters
+    )
+    return ModelCollection(("A", "B"), [entry])
+
+
+# Shown as 99.90%, 0.1817, 93.39%, 0.0001, 3:35 and rate 0.022.
+SHOWN_ROUNDED = scored(Score(0.99901, 0.18174, 100), Score(0.93392, 0.00006, 50), 215.34, 0.022)
+
+
+@pytest.mark.parametrize(
+    ("column", "equal", "below", "above"),
+    [
+        ("validation accuracy", "99.90%", "99.91%", "99.89%"),
+        ("validation accuracy", "0.999", "0.9991", "0.9989"),
+        ("validation accuracy", "99.901 %", "99.902 %", "99.9009 %"),
+        ("validation accuracy", "9.99e-1", "1", "0.99"),
+        ("test accuracy", "93.39%", "94%", "93%"),
+        ("validation loss", "0.1817", "0.1818", "0.18"),
+        ("validation loss", "0.18174", "0.181741", "0.1817399"),
+        ("test loss", "0.0001", "0.0002", "0.00005"),
+        ("seconds", "215", "216", "214"),
+        ("seconds", "215.3", "215.4", "215.2"),
+        ("learning rate", "0.022", "0.0220001", "0.02"),
+        ("learning rate", "0.0220", "0.03", "0.0219"),
+        ("train batch size", "8", "8.1", "7.9"),
+        ("parameters", "SIZE", "1,000,000", "1"),
+    ],
+)
+def test_numbers_are_compared_as_they_are_shown_or_finer_where_more_is_typed(
+    column: str, equal: str, below: str, above: str
+) -> None:
+    entry = SHOWN_ROUNDED.entries[0]
+    equal = equal.replace("SIZE", str(parameter_count(entry.layers, 2)))
+
+    def holding(wanted: str) -> set[str]:
+        comparisons = ("<", "<=", "=", ">=", ">", "!=")
+        queries = {one: f"where {column} {one} {wanted}" for one in comparisons}
+        return {one for one, query in queries.items() if found(query, SHOWN_ROUNDED)}
+
+    assert holding(equal) == {"<=", "=", ">="}
+    assert holding(below) == {"<", "<=", "!="}
+    assert holding(above) == {">", ">=", "!="}
+
+
+@given(st.integers(0, 20_000), st.floats(0, 20), st.floats(0, 1e6))
+def test_every_figure_of_a_table_finds_its_entry(right: int, loss: float, seconds: float) -> None:
+    score = Score(right / 20_000, loss, 20_000)
+    accuracy_cell, loss_cell = score_cells(score)
+    collection = scored(score, score, seconds, loss + 1e-5)
+    rate = training_summary((), collection.entries[0].training_parameters).split("rate ")[1]
+    for condition in (
+        f"accuracy = {accuracy_cell} and test accuracy = {accuracy_cell}",
+        f"loss >= {loss_cell} and test loss <= {loss_cell}",
+        f"seconds = {round(seconds)} and learning_rate = {rate}",
+    ):
+        assert found(f"where {condition}", collection), condition
+    assert not found(f"where accuracy > {accuracy_cell}", collection)
+    assert not found(f"where loss < {loss_cell}", collection)
 
 
 @pytest.mark.parametrize("shown", ["one cycle", "One Cycle", "one_cycle", "'one cycle'"])
