@@ -41,7 +41,9 @@ FEW = 20  # entries that are listed where a query does not say how many
 EXAMPLE = "top 50 by loss where parameters < 500000 and optimizer = adam"
 CLAUSES = ("all", "top", "by", "where", "curves")
 ORDERS = {"ascending": False, "descending": True}
-TOKENS = re.compile(r"""'[^']*'|"[^"]*"|<=|>=|!=|==|[=<>]|[^\s<>=!'"]+|\S""")
+TOKENS = re.compile(  # an apostrophe within a word, as in `teacher's`, begins no quotation
+    r"""'[^']*'|"[^"]*"|<=|>=|!=|==|[=<>]|[^\s<>=!'"]+(?:'[^\s<>=!'"]+)*|\S"""
+)
 PLAIN_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?(e[+-]?\d{1,3})?", re.IGNORECASE)
 
 Value: typing.TypeAlias = float | str | tuple[str, ...] | None
@@ -412,7 +414,7 @@ def _number(text: str, column: Column) -> Decimal:
 def _column(words: Sequence[str], columns: Mapping[str, Column]) -> Column:
     """The column of that name, or the only one of which a name begins so."""
     given = _text(words)
-    name = given.lower().replace("_", " ").replace(".", "")
+    name = re.sub("[_-]", " ", given.lower()).replace(".", "")
     for column in columns.values():
         if name in (column.name, *column.also):
             return column
@@ -500,7 +502,19 @@ _ENTRY_COLUMNS = (
     ),
     Column("layers", Kind.TEXT, lambda row: network_layers.summary(row.entry.layers)),
 )
-_SHORT_NAMES = {"train_batch_size": ("batch", "batch size"), "train_epochs": ("epochs",)}
+# What tables say before their values is among these (`training_words`).
+_SHORT_NAMES = {
+    "train_batch_size": ("batch", "batch size"),
+    "train_epochs": ("epochs",),
+    "learning_rate": ("rate",),
+    "early_stopping_patience": ("patience",),
+    "learning_rate_schedule": ("schedule",),
+    "warmup_epochs": ("warm up",),
+}
+_SHORT_NAMES_IN_DISTILLATION = {
+    "weight": ("teacher's weight",),
+    "temperature": ("temperature",),
+}
 _CHOICES = {
     "optimizer": OPTIMIZERS,
     "learning_rate_schedule": SCHEDULES,
@@ -536,7 +550,13 @@ def _training_columns() -> list[Column]:
         ),
         _part_column("teacher", "distillation", "teacher", Kind.IDENTITY, also=("distillation",)),
         *(
-            _part_column(f"distillation {field.name}", "distillation", field.name, Kind.NUMBER)
+            _part_column(
+                f"distillation {field.name}",
+                "distillation",
+                field.name,
+                Kind.NUMBER,
+                also=_SHORT_NAMES_IN_DISTILLATION.get(field.name, ()),
+            )
             for field in dataclasses.fields(Distillation)
             if field.name != "teacher"
         ),

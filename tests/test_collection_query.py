@@ -26,6 +26,7 @@ from settings.training_parameters import Augmentation, Distillation, TrainingPar
 from settings.training_words import training_summary
 from tests.entries import CONVOLUTIONAL, DENSE, a_collection, an_entry
 from views.remarks import score_cells
+from views.results_text import results_table
 
 MANY = a_collection(150)
 
@@ -309,6 +310,53 @@ def test_every_figure_of_a_table_finds_its_entry(right: int, loss: float, second
     assert not found(f"where loss < {loss_cell}", collection)
 
 
+EVERY_PARAMETER = TrainingParameters(
+    "sgd",
+    8,
+    7,
+    learning_rate=0.022,
+    early_stopping_patience=3,
+    momentum=0.9,
+    learning_rate_schedule="cosine",
+    warmup_epochs=0.5,
+    weight_decay=0.005,
+    label_smoothing=0.1,
+    moving_average=0.99,
+    mixup=0.2,
+    cutmix=0.3,
+    augmentation=Augmentation(10, 2, 0.25, 6, 0.05, 0.6),
+    class_weighting="sampling",
+    test_time_shifts=1,
+    calibration="classes",
+    distillation=Distillation("3f9a12cd", 0.8, 2.0),
+    precision="bfloat16",
+)
+
+
+def test_words_that_tables_show_before_a_value_are_names_of_columns() -> None:
+    collection = ModelCollection(
+        ("A", "B"), [an_entry(0), an_entry(1, training_parameters=EVERY_PARAMETER)]
+    )
+    shown = training_summary(DENSE, EVERY_PARAMETER).split(", ")
+    named = [said.rsplit(" ", 1) for said in shown if " " in said and "epochs" not in said]
+    assert len(named) == 21
+    for name, value in (*named, ("epochs", "7"), ("schedule", "cosine")):
+        assert select(collection, f"where {name} = {value}").numbers == (1,), name
+        assert select(collection, f"by {name}").numbers, name
+
+
+def test_headings_of_the_table_are_names_of_columns() -> None:
+    for heading in results_table(MANY, (0,)).headings:
+        assert len(select(MANY, f"all by {heading}".replace("\n", " ")).numbers) == 150
+
+
+def test_an_apostrophe_within_a_word_is_a_part_of_it() -> None:
+    hers = an_entry(0, data=DataOrigin("anna's or ben's.mat", "0" * 64, "seed", 1, 300))
+    collection = ModelCollection(("A", "B"), [an_entry(1), hers])
+    assert found("where data contains anna's and data contains ben's", collection) == [hers]
+    assert found("where data contains \"anna's or ben's\"", collection) == [hers]
+
+
 @pytest.mark.parametrize("shown", ["one cycle", "One Cycle", "one_cycle", "'one cycle'"])
 def test_a_value_is_found_as_tables_show_it(shown: str) -> None:
     schedules = trained_with(
@@ -389,6 +437,7 @@ def test_entries_are_sorted_by_activation() -> None:
         ("by speed", "there is no column 'speed'; there are number, validation accuracy"),
         ("by speed", "validation accuracy (or accuracy), validation loss (or loss), test acc"),
         ("by speed", "train batch size (or batch size), train epochs (or epochs), learning rate"),
+        ("by speed", "learning rate (or rate), early stopping patience (or patience), momentum"),
         ("by descending", "validation accuracy (or accuracy), validation loss (or loss), test"),
         ("by test", "'test' can mean test accuracy or test loss"),
         ("by loss upwards", "there is no column 'loss upwards'"),
