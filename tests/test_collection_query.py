@@ -312,7 +312,7 @@ def test_every_figure_of_a_table_finds_its_entry(right: int, loss: float, second
 
 EVERY_PARAMETER = TrainingParameters(
     "sgd",
-    8,
+    9,
     7,
     learning_rate=0.022,
     early_stopping_patience=3,
