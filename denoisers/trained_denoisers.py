@@ -97,6 +97,7 @@ class TrainedDenoisers:
             UserError: the loss grew without bound, or memory did not suffice; nothing is kept.
             CollectionError: it is trained, and in memory, but cannot be kept in the folder.
         """
+        import cnn_model  # noqa: F401  its processor settings come before Keras
         from denoising.training import DenoiserDiverged, OutOfMemory, train_denoiser
 
         known = self._read()
@@ -160,6 +161,7 @@ class TrainedDenoisers:
         Returns:
             uint8 (N, 28, 28).
         """
+        import cnn_model  # noqa: F401  its processor settings come before Keras
         from denoising import networks
 
         kept, network = self._networks.get(denoiser.key, (None, None))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import data_parser
 from collection_training import TrainingObserver, train
@@ -29,6 +30,11 @@ from storage.collection_folder import load_collection, save_collection
 from trainer_predictor import TrainerPredictor
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# As `cnn_model` has it, also where a test imports Keras before: else sums come in another order.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# What an example takes is the machine's business: a busy one would fail tests that are right.
+settings.register_profile("of any pace", deadline=None)
+settings.load_profile("of any pace")
 
 
 @pytest.fixture(scope="session")

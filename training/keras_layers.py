@@ -128,7 +128,7 @@ def _with_uneven_strides(
 ) -> keras.KerasTensor:
     """A separable convolution in even steps, of whose places the wanted ones are kept.
 
-    TensorFlow has uneven strides of these for processors with AVX-512 alone.
+    TensorFlow takes uneven strides of these with oneDNN alone, which not all processors have.
     """
     if layer.padding == "same":
         sizes = zip(values.shape[1:3], layer.kernel_size, layer.strides, strict=True)
