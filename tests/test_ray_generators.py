@@ -343,6 +343,7 @@ def dead(number: int) -> TaskEvent:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> type[ScriptedTasks]:
     monkeypatch.setattr(ray_generators, "RayTasks", ScriptedTasks)
+    monkeypatch.setattr(TrainerPredictor, "check_cluster", lambda session: None)  # nobody is there
     return ScriptedTasks
 
 
