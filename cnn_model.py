@@ -27,6 +27,7 @@ from training import learner, training_batches
 from training.keras_layers import apply_layers
 from training.optimizers import make_optimizer
 from training.processor import computes_bfloat16
+from training.variables import make_training_variables
 
 Labels = npt.NDArray[np.integer]
 Weights = tuple[npt.NDArray[np.floating], ...]
@@ -227,6 +228,7 @@ def fit_network(
         jit_compile=False,  # on processors XLA's convolutions are slower
         steps_per_execution=_steps_a_call(parameters.train_batch_size, batches),
     )
+    make_training_variables(learning, training.element_spec[1])
     learning.fit(
         training,
         validation_data=validation,

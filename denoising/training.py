@@ -155,6 +155,8 @@ def train_denoiser(
         loss="mse" if settings.type == "residual" else "binary_crossentropy",
         jit_compile=False,
     )
+    # Else Keras makes these in the middle of tracing a step, which is then traced twice.
+    network.optimizer.build(network.trainable_variables)
     watcher = _Watcher(settings.steps, show, should_stop)
     started = time.perf_counter()
     batches = NoisyBatches(images, labels, settings, seed)

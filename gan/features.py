@@ -23,6 +23,7 @@ from gan.layers import Scaled
 from gan.networks import SLOPE
 from gan.progress import FeatureProgress
 from image_arrays import Images
+from training.variables import make_training_variables
 
 BATCH_SIZE = 128
 STEPS_A_CALL = 20
@@ -99,9 +100,11 @@ def train_feature_network(
     network.layers_seen.trainable = True  # a discriminator that looks through it freezes it
     model = _classifier_of_bytes(network, steps)
     watcher = _Watcher(steps, show, should_stop)
+    taught = batches_of_all_classes(images, labels, BATCH_SIZE, seed)
+    make_training_variables(model, taught.element_spec[1])
     with contextlib.suppress(_Stopped):
         model.fit(
-            batches_of_all_classes(images, labels, BATCH_SIZE, seed),
+            taught,
             steps_per_epoch=steps,
             epochs=1,
             shuffle=False,

@@ -48,6 +48,7 @@ NETWORKS = {
     "training/optimizers.py",
     "training/tensorboard_log.py",
     "training/training_batches.py",
+    "training/variables.py",
     "denoising/networks.py",
     "denoising/training.py",
     "gan/adversarial_model.py",

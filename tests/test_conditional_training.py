@@ -1,7 +1,8 @@
 """Tests of training one generator of all classes, and of going on from a checkpoint."""
 
+import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,12 +195,46 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def whole() -> TrainedGan:
-    """A training of `LONG` without a checkpoint."""
+@dataclass(frozen=True)
+class Course:
+    """A whole training, and its checkpoint as a session that died after a step would leave it."""
+
+    whole: TrainedGan
+    checkpoints: dict[int, bytes]
+
+    def died_after(self, step: int, checkpoint: Path) -> None:
+        checkpoint.write_bytes(self.checkpoints[step])
+
+
+def course_of(
+    settings: GanSettings, checkpoint: Path, training: Callable[..., TrainedGan]
+) -> Course:
+    """Train with checkpoints, and keep what lies there after each step that is told."""
+    checkpoints: dict[int, bytes] = {}
+
+    def show(progress: Progress) -> None:
+        if isinstance(progress, GanProgress) and checkpoint.exists():
+            checkpoints[progress.step] = checkpoint.read_bytes()
+
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch)
-        return train(LONG)
+        return Course(training(settings, show=show, checkpoint=checkpoint), checkpoints)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The course of `LONG`."""
+    return course_of(LONG, tmp_path_factory.mktemp("long") / f"checkpoint{SUFFIX}", train)
+
+
+@pytest.fixture(scope="module")
+def matching(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The course of `MATCHING` on one image."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are using a softmax")  # there is one class
+        return course_of(
+            MATCHING, tmp_path_factory.mktemp("matching") / f"checkpoint{SUFFIX}", one_image
+        )
 
 
 @pytest.fixture
@@ -208,12 +243,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "here" / f"checkpoint{SUFFIX}"
 
 
-def break_off(
-    at: int,
-    checkpoint: Path,
-    settings: GanSettings = LONG,
-    training: Callable[..., TrainedGan] = train,
-) -> None:
+def break_off(at: int, checkpoint: Path, settings: GanSettings = LONG) -> None:
     """Let a training die after this step."""
 
     def show(progress: Progress) -> None:
@@ -221,7 +251,7 @@ def break_off(
             raise BrokenOff
 
     with pytest.raises(BrokenOff):
-        training(settings, show=show, checkpoint=checkpoint)
+        train(settings, show=show, checkpoint=checkpoint)
 
 
 def steps_of(checkpoint: Path) -> int:
@@ -231,17 +261,17 @@ def steps_of(checkpoint: Path) -> int:
 
 @pytest.mark.usefixtures("often")
 def test_a_training_that_went_on_from_checkpoints_has_the_course_of_a_whole_one(
-    checkpoint: Path, whole: TrainedGan
+    checkpoint: Path, course: Course
 ) -> None:
     """Broken off twice: after 12 steps, and after 18."""
-    break_off(12, checkpoint)
+    course.died_after(12, checkpoint)
     assert steps_of(checkpoint) == 8
     with h5py.File(checkpoint, "a") as file:
         file["course"].attrs["seconds"] = 1000.0
     break_off(18, checkpoint)
     assert steps_of(checkpoint) == 16
     told: list[Progress] = []
-    resumed = train(LONG, show=told.append, checkpoint=checkpoint)
+    resumed, whole = train(LONG, show=told.append, checkpoint=checkpoint), course.whole
     check(resumed, LONG)
     assert [type(one) for one in told] == [GanProgress] * 2, "it has learnt to read already"
     assert [one.step for one in told] == [18, 20]
@@ -264,13 +294,13 @@ def test_a_preview_that_was_due_with_the_checkpoint_is_kept(
 
 @pytest.mark.usefixtures("often")
 def test_a_checkpoint_changes_nothing_in_a_training_that_is_never_broken_off(
-    checkpoint: Path, whole: TrainedGan
+    course: Course,
 ) -> None:
-    with_it = train(LONG, checkpoint=checkpoint)
-    assert with_it.weights.tobytes() == whole.weights.tobytes()
-    assert np.array_equal(with_it.losses, whole.losses)
-    assert with_it.preview_steps == whole.preview_steps == (6, 10, 16, 20)
-    assert steps_of(checkpoint) == 16
+    without = train(LONG)
+    assert course.whole.weights.tobytes() == without.weights.tobytes()
+    assert np.array_equal(course.whole.losses, without.losses)
+    assert course.whole.preview_steps == without.preview_steps == (6, 10, 16, 20)
+    assert sorted(course.checkpoints) == list(range(8, 21, 2))
 
 
 @pytest.mark.usefixtures("often")
@@ -331,27 +361,27 @@ MATCHING = replace(LONG, moment_matching=0.02, batch_size=4)
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # there is one class
 @pytest.mark.parametrize(("at", "of"), [(14, 8), (18, 16)], ids=["first half", "second half"])
 def test_broken_off_in_either_half_moments_are_matched_as_if_it_never_was(
-    checkpoint: Path, at: int, of: int
+    checkpoint: Path, matching: Course, at: int, of: int
 ) -> None:
-    whole = one_image(MATCHING)
-    break_off(at, checkpoint, MATCHING, one_image)
+    matching.died_after(at, checkpoint)
     assert steps_of(checkpoint) == of and len(averages_in(checkpoint)) == (2 if of > 10 else 0)
     resumed = one_image(MATCHING, checkpoint=checkpoint)
-    np.testing.assert_allclose(resumed.losses, whole.losses, rtol=1e-4)
-    np.testing.assert_allclose(resumed.weights, whole.weights, atol=2e-3)
+    np.testing.assert_allclose(resumed.losses, matching.whole.losses, rtol=1e-4)
+    np.testing.assert_allclose(resumed.weights, matching.whole.weights, atol=2e-3)
 
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # there is one class
-def test_a_checkpoint_without_averages_is_gone_on_from_with_new_ones(checkpoint: Path) -> None:
+def test_a_checkpoint_without_averages_is_gone_on_from_with_new_ones(
+    checkpoint: Path, matching: Course
+) -> None:
     """As earlier versions wrote them."""
-    whole = one_image(MATCHING)
-    break_off(18, checkpoint, MATCHING, one_image)
+    matching.died_after(18, checkpoint)
     with h5py.File(checkpoint, "a") as file:
         del file["course"]["averages"]
     resumed = one_image(MATCHING, checkpoint=checkpoint)
     assert resumed.steps == MATCHING.steps
-    assert not np.allclose(resumed.losses[-2:], whole.losses[-2:], rtol=1e-4)
+    assert not np.allclose(resumed.losses[-2:], matching.whole.losses[-2:], rtol=1e-4)
 
 
 # ------------------------------------------------------------------------- learning rates
