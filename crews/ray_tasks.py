@@ -399,6 +399,9 @@ def _ray() -> Any:
         UserError: it is not installed.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it gives advice
+    # Where this machine's node dies, Ray ends every program whose parent is process 1 (under nohup,
+    # in a container) for a worker of that node; but not one that names a living process for it.
+    os.environ.setdefault("RAY_RAYLET_PID", str(os.getpid()))
     try:
         import ray
         import ray.util.scheduling_strategies

@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import os
+import pickle
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +27,7 @@ from model_collection import Entry, ModelCollection
 from settings.hyperparameters import TrainingTask
 from settings.network_layers import Conv2D, Dense, Flatten, MaxPooling
 from settings.training_parameters import Distillation, TrainingParameters
-from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
+from tests.clusters import ROOT, made_by_one_thread, processes_of, two_nodes, wait_until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the cluster's processes are found in /proc"
@@ -299,20 +301,40 @@ def test_a_lost_head_node_ends_the_training_but_not_the_program(
     wait_until(lambda: not trainings())
 
 
+ORPHAN = """
+import pickle, sys
+from pathlib import Path
+from types import SimpleNamespace
+from errors import UserError
+from tests.test_ray_crew import ENDLESS, Watching, tasks_of, train_on
+address, data_set = pickle.loads(Path("given.pickle").read_bytes())
+observer = Watching("started", 1, lambda: print("started", flush=True))
+try:
+    train_on(SimpleNamespace(address=address), tasks_of(ENDLESS, 5), data_set, observer)
+except UserError as error:
+    print("ended:", error, flush=True)
+"""
+
+
 def test_a_lost_node_of_this_machine_ends_the_training_but_not_the_program(
-    cluster: Any, data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, data_set: DataSet, tmp_path: Path
 ) -> None:
+    """Not even one whose parent has ended, as under nohup: Ray ends those."""
     cluster.shutdown()  # two at once disturb each other
-    # Before Ray finds it out and ends this process, on a busy machine, too.
-    monkeypatch.setattr(ray_tasks, "BETWEEN_LOOKS", 0.1)
+    (tmp_path / "orphan.py").write_text(ORPHAN)
+    said = tmp_path / "said.txt"
     with two_nodes() as other:
-
-        def lose_the_node_of_this_machine() -> None:
-            other.head_node.all_processes["raylet"][0].process.kill()
-
-        observer = Watching("started", 1, lose_the_node_of_this_machine)
-        with pytest.raises(UserError, match=f"no node of the .* at {other.address} any more"):
-            train_on(other, tasks_of(ENDLESS, 5), data_set, observer)
+        (tmp_path / "given.pickle").write_bytes(pickle.dumps((other.address, data_set)))
+        subprocess.run(
+            ["sh", "-c", '"$0" orphan.py > said.txt 2>&1 &', sys.executable],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=True,
+        )
+        wait_until(lambda: "started" in said.read_text())
+        other.head_node.all_processes["raylet"][0].process.kill()
+        wait_until(lambda: "ended" in said.read_text())
+        assert f"no node of the Ray cluster at {other.address} any more" in said.read_text()
 
 
 # ------------------------------------------------------------------------- addresses
