@@ -1,11 +1,7 @@
 """A real Ray cluster, of two nodes on this machine, and the processes in it."""
 
 import contextlib
-import os
-import pickle
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +10,6 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
 STORE = 80 * 2**20  # bytes; the least that Ray takes is 75 MiB
 
 
@@ -52,25 +47,3 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < latest
         time.sleep(0.1)
-
-
-def made_by_one_thread(folder: Path, script: str, given: Any) -> Any:
-    """What a script makes of what it is given, in a process whose TensorFlow has one thread.
-
-    Args:
-        folder: for the files by which it goes there and back.
-        script: makes `made` of `given`.
-        given: can be pickled.
-    """
-    (folder / "given.pickle").write_bytes(pickle.dumps(given))
-    script = f"""
-import pickle, sys
-given = pickle.load(open(sys.argv[1] + "/given.pickle", "rb"))
-{script}
-pickle.dump(made, open(sys.argv[1] + "/made.pickle", "wb"))
-"""
-    one_thread = {"TF_NUM_INTRAOP_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        [sys.executable, "-c", script, str(folder)], env=os.environ | one_thread, check=True
-    )
-    return pickle.loads((folder / "made.pickle").read_bytes())

@@ -27,7 +27,8 @@ from model_collection import Entry, ModelCollection
 from settings.hyperparameters import TrainingTask
 from settings.network_layers import Conv2D, Dense, Flatten, MaxPooling
 from settings.training_parameters import Distillation, TrainingParameters
-from tests.clusters import ROOT, made_by_one_thread, processes_of, two_nodes, wait_until
+from tests.clusters import processes_of, two_nodes, wait_until
+from tests.one_thread import ROOT, made_by_one_thread
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the cluster's processes are found in /proc"
@@ -323,6 +324,7 @@ def test_a_lost_node_of_this_machine_ends_the_training_but_not_the_program(
     cluster.shutdown()  # two at once disturb each other
     (tmp_path / "orphan.py").write_text(ORPHAN)
     said = tmp_path / "said.txt"
+    said.touch()
     with two_nodes() as other:
         (tmp_path / "given.pickle").write_bytes(pickle.dumps((other.address, data_set)))
         subprocess.run(

@@ -27,8 +27,9 @@ from generators import ray_generators
 from generators.trained_generators import MINIMUM_IMAGES, TrainedGenerators
 from menu import Menu
 from terminal import PipeAsker
-from tests.clusters import made_by_one_thread, processes_of, two_nodes, wait_until
+from tests.clusters import processes_of, two_nodes, wait_until
 from tests.conditional import KIND, READING
+from tests.one_thread import made_by_one_thread
 from tests.stored import by_character
 from tests.tiny_generators import TINY
 from trainer_predictor import TrainerPredictor
