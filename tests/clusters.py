@@ -24,6 +24,8 @@ def two_nodes() -> Iterator[Any]:
     head = {"num_cpus": 1, "object_store_memory": STORE, "temp_dir": folder}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Nodes whose head is lost end after so many seconds, else after 60.
+        patch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "15")
         made = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
         made.second = made.add_node(num_cpus=1, object_store_memory=STORE)
     yield made
