@@ -18,6 +18,7 @@ from errors import HyperparameterError
 
 MAXIMUM_FILE_BYTES = 1_000_000
 NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # Windows has no such files
+MOST_PROBLEMS = 40  # that are named at once
 WRONG = object()  # stands for a value that could not be read
 Check: TypeAlias = Callable[[Any], Any]
 
@@ -368,7 +369,7 @@ def _read_text(path: Path) -> str:
 
 
 def raise_problems(path: Path, problems: Sequence[str]) -> None:
-    """Raise one error that names every problem of a file; none if there are none.
+    """Raise one error that names the problems of a file, of very many the first; none if none.
 
     Args:
         path: the file.
@@ -380,6 +381,9 @@ def raise_problems(path: Path, problems: Sequence[str]) -> None:
     if len(problems) == 1:
         raise HyperparameterError(f"{path}, {problems[0]}")
     if problems:
+        lines = [*problems[:MOST_PROBLEMS]]
+        if len(problems) > MOST_PROBLEMS:
+            lines.append(f"and {len(problems) - MOST_PROBLEMS:,} more")
         raise HyperparameterError(
-            f"{path} has {len(problems)} problems:\n" + "\n".join(f"  {line}" for line in problems)
+            f"{path} has {len(problems):,} problems:\n" + "\n".join(f"  {line}" for line in lines)
         )

@@ -496,7 +496,12 @@ def test_a_wrong_layer_in_a_layer_is_named_with_its_own_line(
 
 def lines_of(message: str) -> list[str]:
     """The problems in a message that names several."""
-    assert f"has {len(message.splitlines()) - 1} problems:" in message
+    return lines_of_file(message, len(message.splitlines()) - 1)
+
+
+def lines_of_file(message: str, problems: int) -> list[str]:
+    """The lines after the first, which says how many problems there are."""
+    assert f"has {problems:,} problems:" in message
     return [line.strip() for line in message.splitlines()[1:]]
 
 
@@ -610,6 +615,15 @@ def test_a_network_that_is_too_large_is_told_of_its_last_layer(tmp_path: Path) -
     residual = f"{{'type':'residual','layers':[{many}]}},\n"
     message = refused_variants(tmp_path, f"[[{residual * 2}{flat}]]")
     assert "line 303, variant 0, layer 2" in message and "has 303 layers" in message
+
+
+def test_of_very_many_problems_the_first_are_listed_and_the_others_counted(
+    tmp_path: Path,
+) -> None:
+    message = refused_variants(tmp_path, f"[{'5,' * 2040}]")
+    lines = lines_of_file(message, 2040)
+    assert lines[0].startswith("line 1, variant 0") and lines[39].startswith("line 1, variant 39")
+    assert lines[40:] == ["and 2,000 more"]
 
 
 def test_every_problem_is_listed(tmp_path: Path) -> None:
