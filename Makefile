@@ -1,9 +1,10 @@
-# Two commands: `make` starts the menu on the embedded data set, `make check` runs every check.
+# Two commands: `make` starts the menu on the embedded data set, `make check` runs the checks and
+# tests; `make thorough` runs the tests that take longest and tell little that others do not.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: start check lint types test lock
+.PHONY: start check lint types test thorough lock
 
 start: $(VENV)/.installed
 	$(BIN)/python __init__.py dataset/letters-small.mat -m model
@@ -17,9 +18,15 @@ lint: $(VENV)/.installed-checks
 types: $(VENV)/.installed-checks
 	$(BIN)/mypy .
 
+CLUSTER_TESTS := tests/test_ray_crew.py tests/test_ray_generators.py  # one cluster at a time
+
 test: $(VENV)/.installed-checks
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore-glob='*/test_ray_*'
-	$(BIN)/python -m pytest tests/test_ray_crew.py tests/test_ray_generators.py  # one cluster at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough" --ignore-glob='*/test_ray_*'
+	$(BIN)/python -m pytest -m "not thorough" $(CLUSTER_TESTS)
+
+thorough: $(VENV)/.installed-checks
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m thorough --ignore-glob='*/test_ray_*'
+	$(BIN)/python -m pytest -m thorough $(CLUSTER_TESTS)
 
 $(VENV)/.installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)

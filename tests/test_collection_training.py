@@ -524,6 +524,7 @@ def test_what_a_teacher_had_met_is_no_matter_of_entries_without_one(
     assert met_by(pupil).sum() == pupil.schooling.test_images and not met_by(other).any()
 
 
+@pytest.mark.thorough
 def test_a_pupil_keeps_what_was_met_by_teachers_of_teachers_and_by_those_that_were_replaced(
     trained: ModelCollection, make_data_set: Any, data_set: DataSet, tiny: Any, observer: Any
 ) -> None:

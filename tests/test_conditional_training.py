@@ -49,6 +49,7 @@ def test_every_loss_trains(loss: str) -> None:
     assert {type(one) for one in told} == {GanProgress}
 
 
+@pytest.mark.thorough
 def test_a_penalty_and_spectral_normalization_train_with_a_network_that_reads() -> None:
     settings = replace(READING, gradient_penalty=1.0, spectral_normalization=True, steps=2)
     check(train(settings), settings)
@@ -119,6 +120,7 @@ def test_reading_is_told_first_then_drawing(told: list[Progress], small_calls: T
     assert drawing[-1].seconds_left == 0 < drawing[0].seconds_left
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_generator(
     small_calls: TrainedGan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ def test_stopped_while_it_learns_to_read_nothing_is_learnt() -> None:
     assert result.weights.shape == (weight_count(settings, CLASSES),)
 
 
+@pytest.mark.thorough
 def test_stopped_while_it_learns_to_draw_keeps_what_was_learnt(
     small_calls: TrainedGan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +288,7 @@ def test_a_training_that_went_on_from_checkpoints_has_the_course_of_a_whole_one(
 
 
 @pytest.mark.usefixtures("often")
+@pytest.mark.thorough
 def test_a_preview_that_was_due_with_the_checkpoint_is_kept(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,6 +297,7 @@ def test_a_preview_that_was_due_with_the_checkpoint_is_kept(
     assert train(LONG_PLAIN, checkpoint=checkpoint).preview_steps == (4, 8, 12, 16, 20)
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_changes_nothing_in_a_training_that_is_never_broken_off(
     checkpoint: Path,
 ) -> None:
@@ -337,6 +342,7 @@ def test_stopped_while_it_learns_to_read_it_leaves_no_checkpoint(checkpoint: Pat
 
 
 @pytest.mark.usefixtures("often")
+@pytest.mark.thorough
 def test_broken_off_after_its_last_step_it_is_finished_from_its_checkpoint(
     checkpoint: Path,
 ) -> None:
@@ -367,6 +373,7 @@ MATCHING = replace(LONG, moment_matching=0.02, batch_size=4)
 @pytest.mark.usefixtures("often")
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # there is one class
 @pytest.mark.parametrize(("at", "of"), [(14, 8), (18, 16)], ids=["first half", "second half"])
+@pytest.mark.thorough
 def test_broken_off_in_either_half_moments_are_matched_as_if_it_never_was(
     checkpoint: Path, matching: Course, at: int, of: int
 ) -> None:
@@ -379,6 +386,7 @@ def test_broken_off_in_either_half_moments_are_matched_as_if_it_never_was(
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # there is one class
+@pytest.mark.thorough
 def test_a_checkpoint_without_averages_is_gone_on_from_with_new_ones(
     checkpoint: Path, matching: Course
 ) -> None:

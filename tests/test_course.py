@@ -116,6 +116,7 @@ def test_any_course_is_read_back(played: GAN, tmp_path: Path, course: Course) ->
     assert same_course(load_checkpoint(tmp_path / NAME, played), course)
 
 
+@pytest.mark.thorough
 def test_a_training_goes_on_from_a_checkpoint_as_if_never_interrupted(tmp_path: Path) -> None:
     whole = make_gan()
     fit(whole)

@@ -120,6 +120,7 @@ def test_what_is_trained_is_not_trained_again_unless_asked(
     assert again.index("Training denoiser") > again.index("blur 1")
 
 
+@pytest.mark.thorough
 def test_without_a_network_there_is_no_accuracy_and_the_label_is_told(
     already_trained: None, bare: TrainerPredictor, file: Path
 ) -> None:

@@ -129,6 +129,7 @@ def test_restored_images_are_nearer_to_the_clean_ones(kind: str, data_set: DataS
 
 
 @pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.thorough
 def test_the_seed_makes_the_weights(kind: str, data_set: DataSet) -> None:
     images, labels = data_set.subset("training")
     settings = a_denoiser(kind, steps=5)

@@ -513,6 +513,7 @@ def test_a_generator_that_is_not_trained_is_one_sentence(
     assert "there is no trained generator of 'A'" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_fresh_network_reads_real_images_as_well_as_its_own_images_teach(
     data_set: data_parser.DataSet,
 ) -> None:

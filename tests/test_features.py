@@ -103,6 +103,7 @@ def test_a_network_that_was_frozen_learns_again() -> None:
     assert not np.array_equal(first_weights(network), before)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_network() -> None:
     ends = []
     for seed in (1, 1, 2):

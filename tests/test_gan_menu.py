@@ -453,6 +453,7 @@ def of_all(root: Path) -> dict[str, CharacterGenerator]:
     }
 
 
+@pytest.mark.thorough
 def test_gan_trains_one_generator_for_all_and_asks_for_no_characters(
     session: TrainerPredictor, root: Path
 ) -> None:

@@ -71,6 +71,7 @@ def check(result: TrainedGan, settings: GanSettings) -> None:
 
 @pytest.mark.parametrize("kind", ["keras", "keras_adversarial"])
 @pytest.mark.parametrize("settings", [TINY, CONVOLUTIONAL], ids=["mlp", "convolutional"])
+@pytest.mark.thorough
 def test_both_generators_train_both_networks(kind: str, settings: GanSettings) -> None:
     check(train_generator(kind, bars(), settings, seed=1), settings)
 
@@ -104,6 +105,7 @@ def test_the_same_seed_gives_the_same_generator_among_players() -> None:
     assert one.weights.tobytes() == other.weights.tobytes()
 
 
+@pytest.mark.thorough
 def test_another_seed_or_other_images_give_another_generator(trained: TrainedGan) -> None:
     for images, seed in ((bars(), 4), (255 - bars(), 3)):
         other = train_generator("keras", images, TINY, seed=seed)

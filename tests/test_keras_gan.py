@@ -233,6 +233,7 @@ def test_a_model_draws_the_classes_that_it_is_told() -> None:
     assert len({image.tobytes() for image in drawn}) == 3
 
 
+@pytest.mark.thorough
 def test_labels_make_a_difference_to_the_training() -> None:
     """The same images, latent vectors and first weights, under other labels."""
     one, same, other = (make_labelled_gan() for _ in range(3))
@@ -249,6 +250,7 @@ def test_labels_make_a_difference_to_the_training() -> None:
 @pytest.mark.parametrize(
     ("penalty", "between"), [(0.0, False), (2.0, True)], ids=["plain", "between"]
 )
+@pytest.mark.thorough
 def test_a_saved_training_with_labels_goes_on_as_if_never_interrupted(
     penalty: float, between: bool, tmp_path: Path
 ) -> None:

@@ -149,6 +149,7 @@ def test_features_that_are_all_the_same_divide_by_no_zero() -> None:
     assert np.isfinite(float(matching.penalty(scaled(255 - images), labels)))
 
 
+@pytest.mark.thorough
 def test_a_training_matches_moments_in_the_second_half_of_its_steps_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

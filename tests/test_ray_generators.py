@@ -155,6 +155,7 @@ def talk(session: TrainerPredictor, *lines: str) -> str:
 
 
 @on_linux
+@pytest.mark.thorough
 def test_generators_are_those_that_one_machine_trains(
     cluster: Any, letters: DataSet, root: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +245,7 @@ def test_ctrl_c_ends_the_trainings_and_keeps_what_is_finished(
 
 
 @on_linux
+@pytest.mark.thorough
 def test_a_generator_whose_process_dies_is_trained_again(
     cluster: Any, letters: DataSet, root: Path
 ) -> None:
@@ -258,6 +260,7 @@ def test_a_generator_whose_process_dies_is_trained_again(
 
 
 @on_linux
+@pytest.mark.thorough
 def test_weights_that_grow_without_bound_are_said_and_the_others_are_kept(
     cluster: Any, letters: DataSet, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +283,7 @@ def test_weights_that_grow_without_bound_are_said_and_the_others_are_kept(
 
 
 @on_linux
+@pytest.mark.thorough
 def test_generators_of_a_lost_node_are_trained_elsewhere(
     cluster: Any, letters: DataSet, root: Path
 ) -> None:

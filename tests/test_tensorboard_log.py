@@ -175,6 +175,7 @@ def test_the_result_and_the_entry_are_those_of_a_training_without(
     assert with_log.identity == without.identity
 
 
+@pytest.mark.thorough
 def test_trainings_have_folders_of_their_own(data_set: DataSet, tmp_path: Path) -> None:
     task = TrainingTask((Flatten(),), TrainingParameters("sgd", 72, 1), tmp_path / "logs")
     first = entry_of(task, data_set)
@@ -292,6 +293,7 @@ def test_a_variant_without_its_log_fails_and_others_are_trained(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="workers need a POSIX system")
+@pytest.mark.thorough
 def test_worker_processes_write_where_one_process_does(
     data_set: DataSet, tiny: Any, tmp_path: Path, observer: Any
 ) -> None:

@@ -703,6 +703,7 @@ def test_a_killed_training_of_all_goes_on_from_its_checkpoint(
     assert generator.steps == 12 and not checkpoints(tmp_path)
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_of_another_lesson_is_not_gone_on_from(
     run_all: Run, mixed: Path, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:
@@ -717,6 +718,7 @@ def test_a_checkpoint_of_another_lesson_is_not_gone_on_from(
     assert after_another.weights.tobytes() == fresh.weights.tobytes()
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_of_other_settings_is_no_crash(
     run_all: Run, tmp_path: Path, killed: pytest.MonkeyPatch
 ) -> None:

@@ -684,6 +684,7 @@ def test_one_generator_is_trained_and_kept_for_all(
     assert list(found) == ["A", "B", "C"] and len(set(map(id, found.values()))) == 1
 
 
+@pytest.mark.thorough
 def test_a_real_training_of_all_is_recorded_and_told(kept_of_all: TrainedGenerators) -> None:
     told: list[Progress] = []
     result = kept_of_all.train(KIND, 0, READING, show=told.append, should_stop=lambda: False)

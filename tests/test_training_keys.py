@@ -564,6 +564,7 @@ OTHERS = dataclasses.replace(
 
 
 @pytest.mark.parametrize("parameters", [EVERYTHING, OTHERS])
+@pytest.mark.thorough
 def test_seed_and_training_rows_alone_make_the_weights_with_all_keys_on(
     images: TrainingImages, parameters: TrainingParameters
 ) -> None:

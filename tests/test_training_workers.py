@@ -181,6 +181,7 @@ def test_a_killed_worker_is_replaced_once_a_variant_and_then_named(
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.thorough
 def test_a_worker_that_has_trained_enough_networks_makes_room_for_a_new_one(
     tiny: Any, data_set: DataSet, observer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
