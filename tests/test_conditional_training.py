@@ -264,6 +264,7 @@ def steps_of(checkpoint: Path) -> int:
 
 
 @pytest.mark.usefixtures("often")
+@pytest.mark.thorough
 def test_a_training_that_went_on_from_checkpoints_has_the_course_of_a_whole_one(
     checkpoint: Path, course: Course
 ) -> None:

@@ -186,6 +186,7 @@ made = None
 
 
 @on_linux
+@pytest.mark.thorough
 def test_gan_trains_side_by_side_and_says_how_it_goes(
     cluster: Any, letters: DataSet, saved_collection: Path, root: Path
 ) -> None:
