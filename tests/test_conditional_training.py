@@ -200,7 +200,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @dataclass(frozen=True)
-class Course:
+class WholeCourse:
     """A whole training, and its checkpoint as a session that died after a step would leave it."""
 
     whole: TrainedGan
@@ -212,7 +212,7 @@ class Course:
 
 def course_of(
     settings: GanSettings, checkpoint: Path, training: Callable[..., TrainedGan]
-) -> Course:
+) -> WholeCourse:
     """Train with checkpoints, and keep what lies there after each step that is told."""
     checkpoints: dict[int, bytes] = {}
 
@@ -222,17 +222,17 @@ def course_of(
 
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch)
-        return Course(training(settings, show=show, checkpoint=checkpoint), checkpoints)
+        return WholeCourse(training(settings, show=show, checkpoint=checkpoint), checkpoints)
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+def course(tmp_path_factory: pytest.TempPathFactory) -> WholeCourse:
     """The course of `LONG`."""
     return course_of(LONG, tmp_path_factory.mktemp("long") / f"checkpoint{SUFFIX}", train)
 
 
 @pytest.fixture(scope="module")
-def matching(tmp_path_factory: pytest.TempPathFactory) -> Course:
+def matching(tmp_path_factory: pytest.TempPathFactory) -> WholeCourse:
     """The course of `MATCHING` on one image."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using a softmax")  # there is one class
@@ -266,7 +266,7 @@ def steps_of(checkpoint: Path) -> int:
 @pytest.mark.usefixtures("often")
 @pytest.mark.thorough
 def test_a_training_that_went_on_from_checkpoints_has_the_course_of_a_whole_one(
-    checkpoint: Path, course: Course
+    checkpoint: Path, course: WholeCourse
 ) -> None:
     """Broken off twice: after 12 steps, and after 18."""
     course.died_after(12, checkpoint)
@@ -376,7 +376,7 @@ MATCHING = replace(LONG, moment_matching=0.02, batch_size=4)
 @pytest.mark.parametrize(("at", "of"), [(14, 8), (18, 16)], ids=["first half", "second half"])
 @pytest.mark.thorough
 def test_broken_off_in_either_half_moments_are_matched_as_if_it_never_was(
-    checkpoint: Path, matching: Course, at: int, of: int
+    checkpoint: Path, matching: WholeCourse, at: int, of: int
 ) -> None:
     matching.died_after(at, checkpoint)
     assert steps_of(checkpoint) == of and len(averages_in(checkpoint)) == (2 if of > 10 else 0)
@@ -389,7 +389,7 @@ def test_broken_off_in_either_half_moments_are_matched_as_if_it_never_was(
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # there is one class
 @pytest.mark.thorough
 def test_a_checkpoint_without_averages_is_gone_on_from_with_new_ones(
-    checkpoint: Path, matching: Course
+    checkpoint: Path, matching: WholeCourse
 ) -> None:
     """As earlier versions wrote them."""
     matching.died_after(18, checkpoint)

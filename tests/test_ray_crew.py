@@ -303,7 +303,7 @@ def test_a_lost_head_node_ends_the_training_but_not_the_program(
 
 
 ORPHAN = """
-import pickle, sys
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from errors import UserError
