@@ -77,14 +77,28 @@ def thinned(ink: Mask) -> Mask:
 def drawn(image: npt.NDArray[np.uint8], pen: float, random: np.random.Generator) -> Drawing:
     """A test image (28, 28) drawn anew with a pen so wide: uint8 (225, 300), dark on white."""
     large = ndimage.zoom(np.pad(image, 2).astype(np.float32), ENLARGED, order=1)
-    lines = np.argwhere(thinned(ndimage.gaussian_filter(large, BLUR) > 110)).astype(np.float64)
-    lines -= lines.min(axis=0)
+    return drawn_lines(thinned(ndimage.gaussian_filter(large, BLUR) > 110), pen, random)
+
+
+def drawn_lines(lines: Mask, pen: float, random: np.random.Generator) -> Drawing:
+    """Draw lines with a pen, in some size, somewhere in a picture.
+
+    Args:
+        lines: of one pixel, (H, W).
+        pen: its width in pixels of the picture.
+        random: chooses size and place.
+
+    Returns:
+        uint8 (225, 300), dark on white.
+    """
+    points = np.argwhere(lines).astype(np.float64)
+    points -= points.min(axis=0)
     size = random.uniform(*SIZES)
-    lines *= size / max(lines.max(), 1)
-    free = np.array([HEIGHT, WIDTH]) - lines.max(axis=0) - 2 * pen
-    lines += pen + random.uniform(size=2) * np.maximum(free, 0)
+    points *= size / max(points.max(), 1)
+    free = np.array([HEIGHT, WIDTH]) - points.max(axis=0) - 2 * pen
+    points += pen + random.uniform(size=2) * np.maximum(free, 0)
     off_line = np.ones((2 * HEIGHT, 2 * WIDTH), np.bool_)  # twice as fine, for smooth edges
-    rows, columns = np.minimum((2 * lines).astype(int), [2 * HEIGHT - 1, 2 * WIDTH - 1]).T
+    rows, columns = np.minimum((2 * points).astype(int), [2 * HEIGHT - 1, 2 * WIDTH - 1]).T
     off_line[rows, columns] = False
     # lines enlarged by more than two have gaps, which the pen covers
     radius = max(pen, 1.5)
