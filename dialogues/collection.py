@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collection_evaluation import write_confusion_matrix
-from collection_query import select
 from counting import counted
 from dialogues.at_hand import at_hand
 from dialogues.common import Dialogue, stop_on_interrupt, with_status
 from entries.origin import origin_of
 from errors import UserError
 from evaluation.class_labels import class_labels
+from queries.selection import select
 from settings.hyperparameters import read_training_plan
 from storage.collection_folder import FILE_NAME
 from terminal import as_path, ask_yes_or_no, make_console, quoted, say, shown_path
@@ -129,7 +129,7 @@ class CollectionDialogue(Dialogue):
         """`Results`: compare entries.
 
         Args:
-            query: which are listed, and in which order; see `collection_query.select`.
+            query: which are listed, and in which order; see `queries.selection.select`.
 
         Raises:
             UserError: there is no entry, the query is wrong, or curves cannot be written.

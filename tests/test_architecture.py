@@ -23,7 +23,7 @@ LEVELS = (
     {"data_parser", "entries"},
     {"gan", "model_collection", "keras_preload", "own_pictures"},
     {
-        *("storage", "crews", "collection_query", "collection_evaluation", "collection_reading"),
+        *("storage", "crews", "queries", "collection_evaluation", "collection_reading"),
         "learning_curves",
     },
     {"collection_training", "image_generator", "reports"},

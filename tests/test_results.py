@@ -280,9 +280,9 @@ def test_the_only_entry_listed_is_named_where_another_one_is_used(data_set: Data
 
 def test_entries_are_listed_without_keras() -> None:
     script = (
-        "import sys, collection_query; from views import results_text; "
+        "import sys; from queries import selection; from views import results_text; "
         "from tests.entries import a_collection; "
-        "collection = a_collection(30); listed = collection_query.select(collection, '').numbers; "
+        "collection = a_collection(30); listed = selection.select(collection, '').numbers; "
         "list(results_text.results_table(collection, listed).lines(80)); "
         "results_text.results_notes(collection, listed, ''); "
         "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collection_query import Selection
 from counting import counted, in_runs
 from entries.entry import Entry
 from model_collection import ModelCollection
+from queries.selection import Selection
 from settings import layer_lists
 from settings.training_words import Comparison, comparison, digits_telling_apart
 from views.remarks import duration, score_cells, share

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collection_query import FEW, NumberedEntry, all_columns, read_query, select
 from errors import UserError
 from evaluation.recognition import Score
 from model_collection import DataOrigin, Entry, ModelCollection
+from queries.columns import NumberedEntry, all_columns
+from queries.language import FEW, read_query
+from queries.selection import select
 from settings.layer_lists import parameter_count
 from settings.network_layers import (
     Conv2D,
