@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -382,17 +382,28 @@ class _Training:
         defect = self.defect()
         if defect is not None:
             raise defect
-        if not self._reasons:
-            return
-        by_reason = grouped_by_reason(
-            (self._name(number), reason) for number, reason in sorted(self._reasons.items())
-        )
-        raise UserError(
-            "\n".join(
-                f"not in the collection: {'; '.join(names)}, since {reason}"
-                for reason, names in by_reason.items()
+        if self._reasons:
+            there = {number for number in self._reasons if self._is_there(number)}
+            raise UserError(
+                "\n".join(
+                    [
+                        *self._told("not in the collection", self._reasons.keys() - there),
+                        *self._told("not trained again, and in the collection as before", there),
+                    ]
+                )
             )
+
+    def _is_there(self, number: int) -> bool:
+        """Whether the collection has an earlier entry of a task."""
+        return self._collection.find(self._tasks[number].identity) is not None
+
+    def _told(self, what_became: str, numbers: Set[int]) -> Iterator[str]:
+        """A line for each reason why tasks failed."""
+        by_reason = grouped_by_reason(
+            (self._name(number), self._reasons[number]) for number in sorted(numbers)
         )
+        for reason, names in by_reason.items():
+            yield f"{what_became}: {'; '.join(names)}, since {reason}"
 
     def _name(self, number: int) -> str:
         return self._tasks[number].name or f"variant {number}"

@@ -38,8 +38,8 @@ from model_collection import ModelCollection
 from prediction import Prediction, RestoredPrediction
 from settings import hyperparameters
 from storage.autosave import Autosave, default_root
-from storage.collection_folder import load_collection, save_collection
-from storage.replaced_collection import keep_copy
+from storage.collection_folder import load_collection
+from storage.replaced_collection import save_in_its_place
 
 if TYPE_CHECKING:
     from denoisers.denoising_findings import DenoisingFindings, RestoredImage
@@ -490,8 +490,7 @@ class TrainerPredictor:
         """
         if not self.collection.entries:
             raise CollectionError("there is nothing to save yet: use Train or Load first")
-        copy = keep_copy(self.collection, folder)
-        save_collection(self.collection, folder)
+        copy = save_in_its_place(self.collection, folder)
         self.autosave.collection_saved(folder)
         self.has_unsaved_entries = False
         return copy

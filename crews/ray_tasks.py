@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folders of modules that the program does not need.
 APART = {"tests", "benchmarks"}
 CONNECT = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
-LONGEST_CHECK = 20.0  # seconds, some of which Python takes to import Ray
+LONGEST_CHECK = 20.0  # seconds, some of which a process takes to start and to import Ray
 BETWEEN_NEWS = 1.0  # seconds between two looks at how far the tasks are
 BETWEEN_REPORTS = 2.0  # seconds between two reports of one task
 BETWEEN_LOOKS = 5.0  # seconds between two looks at which nodes there are

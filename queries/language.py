@@ -23,6 +23,7 @@ from settings.literal_files import quote, quoted_list
 
 FEW = 20  # entries that are listed where a query does not say how many
 EXAMPLE = "top 50 by loss where parameters < 500000 and optimizer = adam"
+MOST_DIGITS = 9  # of a number of entries; no collection has more
 CLAUSES = ("all", "top", "by", "where", "curves")
 ORDERS = {"ascending": False, "descending": True}
 TOKENS = re.compile(  # an apostrophe within a word, as in `teacher's`, begins no quotation
@@ -109,9 +110,9 @@ def _most(clauses: Mapping[str, Sequence[str]]) -> int | None:
         return FEW
     given = _text(clauses["top"])
     digits = given.replace(",", "")
-    if not re.fullmatch("0*[1-9][0-9]{0,8}", digits):
+    if not re.fullmatch("0*[1-9][0-9]*", digits):
         raise UserError(f"{quote(given)} after 'top' is no number from 1 on; write such as top 50")
-    return int(digits)
+    return int(digits) if len(digits) <= MOST_DIGITS else None
 
 
 def _order(given: Sequence[str] | None) -> tuple[Column, bool]:

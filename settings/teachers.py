@@ -30,16 +30,19 @@ def teacher_identity(task: TrainingTask, known: Sequence[str]) -> str | None:
     wanted = str(distillation.teacher)
     first = bisect.bisect_left(known, wanted)
     if first == len(known) or not known[first].startswith(wanted):
-        raise HyperparameterError(_not_one(wanted, "no entry"))
+        raise HyperparameterError(_not_one(task, "no entry"))
     after = bisect.bisect_right(known, known[first])
     if after < len(known) and known[after].startswith(wanted):
-        raise HyperparameterError(_not_one(wanted, "more than one entry"))
+        raise HyperparameterError(_not_one(task, "more than one entry"))
     return known[first]
 
 
-def _not_one(wanted: str, found: str) -> str:
+def _not_one(task: TrainingTask, found: str) -> str:
+    distillation = task.parameters.distillation
+    assert distillation is not None
     return (
-        f"the teacher {wanted!r} is {found} of the collection; Results shows the identity of each"
+        f"{task.name or 'a variant'}: the teacher {distillation.teacher!r} is {found} of the "
+        "collection; Results shows the identity of each"
     )
 
 

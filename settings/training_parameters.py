@@ -203,7 +203,19 @@ TRAINING_CHECKS: Mapping[str, Check] = {
 
 
 # Values that change nothing beside a key that is left out.
-_IDLE: Mapping[str, Any] = {"label_smoothing": 0.0, "augmentation": Augmentation()}
+_IDLE: Mapping[str, Any] = {
+    "label_smoothing": 0.0,
+    "augmentation": Augmentation(),
+    "moving_average": 0.0,
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+    "warmup_epochs": 0.0,
+}
+# They do beside these, which have a weight decay and a warm-up of their own.
+_NEVER_IDLE_BESIDE: Mapping[str, tuple[str, str]] = {
+    "weight_decay": ("optimizer", "adamw"),
+    "warmup_epochs": ("learning_rate_schedule", "one_cycle"),
+}
 
 
 def without_idle_keys(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +227,12 @@ def without_idle_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         values: checked ones, as `TrainingParameters` has them.
     """
-    return {key: value for key, value in values.items() if key not in _IDLE or value != _IDLE[key]}
+    return {key: value for key, value in values.items() if not _is_idle(key, values)}
+
+
+def _is_idle(key: str, values: Mapping[str, Any]) -> bool:
+    other, own = _NEVER_IDLE_BESIDE.get(key, ("", ""))
+    return key in _IDLE and values[key] == _IDLE[key] and values.get(other) != own
 
 
 def training_parameters_to_json(parameters: TrainingParameters) -> dict[str, Any]:

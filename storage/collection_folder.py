@@ -67,6 +67,8 @@ __all__ = [
     "load_collection",
     "remove_collection",
     "save_collection",
+    "saving",
+    "write_collection",
 ]
 
 FORMAT = "handwriting model collection"
@@ -97,13 +99,28 @@ def save_collection(
         CollectionError: the folder holds something else, or cannot be written; what was there
             before is there still.
     """
+    with saving(folder):
+        write_collection(collection, folder, WrittenEntries() if written is None else written)
+
+
+@contextlib.contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Keep other programs from saving in a folder meanwhile, which is made where it is not there.
+
+    Args:
+        folder: a new folder, an empty one, or one that holds a collection.
+
+    Raises:
+        CollectionError: the folder holds something else, or cannot be written. A new one is taken
+            away again, as it is where a CollectionError is raised meanwhile.
+    """
     _check_replaceable(folder)
     is_new = not os.path.lexists(folder)
     try:
         with contextlib.ExitStack() as stack:
             with writing(folder, _ONE):
                 stack.enter_context(_alone_where_possible(folder))
-            _save(collection, folder, WrittenEntries() if written is None else written)
+            yield
     except CollectionError:
         if is_new:
             with contextlib.suppress(OSError):  # it is not there, or others have written to it
@@ -124,8 +141,17 @@ def _alone_where_possible(folder: Path) -> Iterator[None]:
         yield
 
 
-def _save(collection: ModelCollection, folder: Path, written: WrittenEntries) -> None:
-    """Write a collection to a folder where no other program writes meanwhile."""
+def write_collection(collection: ModelCollection, folder: Path, written: WrittenEntries) -> None:
+    """Write a collection to a folder within `saving`.
+
+    Args:
+        collection: what to save.
+        folder: that `saving` holds.
+        written: as `save_collection` has it.
+
+    Raises:
+        CollectionError: the folder cannot be written; what was there before is there still.
+    """
     replaced = _own_names(folder)
     with writing(folder, _ONE) as new:
         for entry in collection.entries:

@@ -1,4 +1,4 @@
-"""A copy of a collection in a folder that another collection is about to be saved in."""
+"""Saving a collection where another one may be, of which a copy is kept."""
 
 from __future__ import annotations
 
@@ -9,28 +9,45 @@ from pathlib import Path
 from entries.entry import Entry
 from errors import CollectionError
 from model_collection import ModelCollection
-from storage.collection_folder import holds_collection, load_collection
+from process_lock import LOCK_NAME
+from storage.collection_folder import (
+    WrittenEntries,
+    holds_collection,
+    load_collection,
+    saving,
+    write_collection,
+)
 from unused_path import unused_path
 
 
-def keep_copy(collection: ModelCollection, folder: Path) -> Path | None:
-    """Copy the collection in a folder, where something of it would be lost.
+def save_in_its_place(collection: ModelCollection, folder: Path) -> Path | None:
+    """Save a collection, and before that a copy of what is in the folder, where that would be lost.
+
+    No other program saves there in between, so whatever was saved is in the folder or in a copy.
 
     Args:
-        collection: what is to be saved in the folder.
-        folder: may hold a collection, may hold anything else, or need not be there.
+        collection: what to save.
+        folder: a new folder, an empty one, or one that holds a collection.
 
     Returns:
-        The copy, a new folder beside `folder`; None where there is nothing to keep.
+        The copy, a new folder beside `folder`; None where there was nothing to keep.
 
     Raises:
-        CollectionError: there is something to keep, and it cannot be copied.
+        CollectionError: the folder holds something else or cannot be written, or there is something
+            to keep, and it cannot be copied; what was there before is there still.
     """
+    with saving(folder):
+        copy = _copy_of_what_is_lost(collection, folder)
+        write_collection(collection, folder, WrittenEntries())
+    return copy
+
+
+def _copy_of_what_is_lost(collection: ModelCollection, folder: Path) -> Path | None:
     try:
         replaced = load_collection(folder)
     except CollectionError:
         if not holds_collection(folder):
-            return None  # whatever may not be written over, `save_collection` refuses
+            return None
     else:
         kept = {_trained_as(entry) for entry in collection.entries}
         if replaced.classes == collection.classes and kept.issuperset(
@@ -40,7 +57,7 @@ def keep_copy(collection: ModelCollection, folder: Path) -> Path | None:
     resolved = folder.resolve()
     copy = unused_path(resolved.with_name(resolved.name + "-before"))
     try:
-        shutil.copytree(resolved, copy, symlinks=True)
+        shutil.copytree(resolved, copy, symlinks=True, ignore=shutil.ignore_patterns(LOCK_NAME))
     except OSError as error:
         shutil.rmtree(copy, ignore_errors=True)
         raise CollectionError(

@@ -343,6 +343,18 @@ def test_a_training_that_died_is_tried_once_more_and_last(
     assert len(trained.entries) == 5
 
 
+def test_what_cannot_be_trained_again_is_said_to_be_there_as_before(
+    trained: ModelCollection, data_set: DataSet, tiny: Any, observer: Any
+) -> None:
+    before = list(trained.entries)
+    again = dataclasses.replace(tiny.tasks[0], name="variant 7")
+    crew = ScriptedCrew(trained.entries[1], v0=[Refused(0, "it is {too} big")])
+    with pytest.raises(UserError) as caught:
+        training(trained, [again], data_set, observer=observer, crew=crew, retrain=True)
+    said = "not trained again, and in the collection as before: variant 7, since it is {too} big"
+    assert str(caught.value) == said and trained.entries == before
+
+
 def test_what_cannot_be_trained_is_named_with_its_reason_after_the_others(
     trained: ModelCollection, data_set: DataSet, observer: Any
 ) -> None:

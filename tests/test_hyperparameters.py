@@ -1251,24 +1251,28 @@ def test_trainings_that_two_files_ask_for_twice_are_known(
 
 
 @pytest.mark.parametrize(
-    ("idle", "is_idle"),
+    ("idle", "others", "is_idle"),
     [
-        ({"label_smoothing": 0}, True),
-        ({"label_smoothing": 0.0}, True),
-        ({"augmentation": {"rotation": 0}}, True),
-        ({"augmentation": {"rotation": 0, "elastic": 0.0}, "label_smoothing": 0}, True),
-        ({"label_smoothing": 0.1}, False),
-        ({"augmentation": {"rotation": 0, "shift": 1}}, False),
-        ({"weight_decay": 0}, False),  # 'adamw' decays without the key
-        ({"warmup_epochs": 0, "learning_rate_schedule": "one_cycle", "learning_rate": 1}, False),
+        ({"label_smoothing": 0}, {}, True),
+        ({"label_smoothing": 0.0}, {}, True),
+        ({"augmentation": {"rotation": 0}}, {}, True),
+        ({"augmentation": {"rotation": 0, "elastic": 0.0}, "label_smoothing": 0}, {}, True),
+        ({"moving_average": 0}, {}, True),
+        ({"momentum": 0.0}, {"optimizer": "sgd"}, True),
+        ({"weight_decay": 0}, {}, True),
+        ({"warmup_epochs": 0}, {"learning_rate_schedule": "cosine", "learning_rate": 1}, True),
+        ({"label_smoothing": 0.1}, {}, False),
+        ({"augmentation": {"rotation": 0, "shift": 1}}, {}, False),
+        ({"moving_average": 0.9}, {}, False),
+        ({"weight_decay": 0}, {"optimizer": "adamw"}, False),  # it decays without the key
+        ({"warmup_epochs": 0}, {"learning_rate_schedule": "one_cycle", "learning_rate": 1}, False),
     ],
 )
 def test_a_key_that_does_nothing_is_the_same_training_as_without_it(
-    tmp_path: Path, idle: dict[str, Any], is_idle: bool
+    tmp_path: Path, idle: dict[str, Any], others: dict[str, Any], is_idle: bool
 ) -> None:
     (plain, *_), (other, *_) = (
-        tasks_of(tmp_path, given_parameters)
-        for given_parameters in (GOOD_TRAINING, GOOD_TRAINING | idle)
+        tasks_of(tmp_path, GOOD_TRAINING | others | given) for given in ({}, idle)
     )
     assert (plain.identity == other.identity) is is_idle
     assert (plain.parameters == other.parameters) is is_idle

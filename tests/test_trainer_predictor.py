@@ -4,6 +4,8 @@ import dataclasses
 import gc
 import itertools
 import shutil
+import threading
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ from evaluation import overlap
 from evaluation.recognition import Score, confusion_among
 from image_generator import BasicGenerator
 from model_collection import ModelCollection, network_of
+from process_lock import LOCK_NAME, holding
 from settings.network_layers import Conv2D
 from storage import collection_folder
 from storage.collection_folder import load_collection, save_collection
@@ -445,6 +448,34 @@ def test_saving_over_other_entries_keeps_a_copy_of_them(
     assert session.save(folder) is None
     save_collection(kept, folder)
     assert session.save(folder) == tmp_path / "model-before-2"
+
+
+def test_what_programs_save_to_one_folder_one_after_the_other_is_there_or_in_a_copy(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    """Both wait for a third one, and what is there when they begin is not what they replace."""
+    folder = tmp_path / "model"
+    session.save(folder)
+    with_seeds = []
+    for seed in (101, 102):
+        entries = [dataclasses.replace(one, seed=seed) for one in session.collection.entries]
+        used = dict(session.collection.images_used)
+        with_seeds.append(ModelCollection(session.collection.classes, entries, used))
+    programs: list[threading.Thread] = []
+    for collection in with_seeds:
+        program = TrainerPredictor(session.data_set, autosave_root=tmp_path / str(len(programs)))
+        program.collection = collection
+        programs.append(threading.Thread(target=program.save, args=(folder,)))
+    with holding(folder / LOCK_NAME, time.sleep):
+        for thread in programs:
+            thread.start()
+        time.sleep(0.5)
+    for thread in programs:
+        thread.join()
+    kept = {
+        entry.seed for place in tmp_path.glob("model*") for entry in load_collection(place).entries
+    }
+    assert kept >= {101, 102}
 
 
 @pytest.mark.parametrize("change", ["seed", "data"])
