@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from counting import counted
 from data_formats.problems import one_line, shown, shown_name
-from data_parser import DataSet, read_labelled_images
+from data_parser import DataSet, LabelledImages, read_labelled_images
 from entries.entry import Entry
 from errors import DataError, UserError
 from evaluation import recognition
@@ -57,6 +58,8 @@ class Evaluation:
         confusion: of the best entry, among the classes that it confuses most.
         confused: its most frequent confusions.
         classes: the characters of the collection.
+        notes: what a user should know of how the images were read.
+        left_out: "file: why" of each file that was left out of them.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Evaluation:
     confusion: Confusion
     confused: tuple[ConfusedPair, ...]
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -91,7 +96,8 @@ def evaluate(
     Raises:
         UserError: the data set cannot be used.
     """
-    name, images, labels = _images_to_evaluate(data_set, collection, path)
+    name, of_data = _images_to_evaluate(data_set, collection, path)
+    images, labels = of_data.images, of_data.labels.astype(np.int64)
     met_by = collection.met_by(images)
     scores = []
     taken_for = np.empty(0, np.int64)  # by the best entry
@@ -109,6 +115,8 @@ def evaluate(
         confusion=recognition.confusion_among(taken_for, labels, class_count, MOST_DRAWN),
         confused=recognition.most_confused(taken_for, labels, class_count),
         classes=collection.classes,
+        notes=of_data.notes,
+        left_out=of_data.skipped,
     )
 
 
@@ -128,17 +136,22 @@ def _score_of(
 
 def _images_to_evaluate(
     data_set: DataSet, collection: ModelCollection, path: Path | None
-) -> tuple[str, Images, Labels]:
-    """What is read, for people, with the images and their labels."""
+) -> tuple[str, LabelledImages]:
+    """What is read, for people, with the images and their labels, indices into the data set's."""
     if path is None:
         images, labels = data_set.subset("test")
-        return f"the test split of {data_set.name}", images, labels.astype(np.int64)
+        in_test = np.ones(len(labels), np.bool_)
+        test = LabelledImages(images, labels, data_set.classes, in_test)
+        return f"the test split of {data_set.name}", test
     has_digits = any(name.isdigit() for name in collection.classes)
     labelled = read_labelled_images(path, keep_digits=has_digits)
     if not len(labelled.images):
-        raise DataError(f"{shown(path)} has no images of the collection's characters")
-    classes = np.array([_class_number(data_set, name, path) for name in labelled.classes])
-    return f"all images of {shown_name(path)}", labelled.images, classes[labelled.labels]
+        raise DataError(
+            f"{shown(path)} has no images of the collection's characters", labelled.skipped
+        )
+    classes = np.array([_class_number(data_set, name, path) for name in labelled.classes], np.int32)
+    known = dataclasses.replace(labelled, labels=classes[labelled.labels])
+    return f"all images of {shown_name(path)}", known
 
 
 def _class_number(data_set: DataSet, character: str, path: Path) -> int:

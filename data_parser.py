@@ -8,7 +8,6 @@ module each. Whatever is wrong with a file is reported as one `DataError`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from data_formats.common import (
     tell_nobody,
 )
 from data_formats.nist_layout import stand_upright
-from data_formats.problems import Problem, naming, one_line, quoted
+from data_formats.problems import Problem, naming, quoted, telling_what_was_left_out
 from data_formats.recognition import reader_of
 from data_set import DataSet, LabelledImages, SplitName, Splits, class_standing_for
 from data_splits import SPLIT_SHARES, divide, split_data
@@ -80,7 +79,14 @@ def read_labelled_images(path: str | os.PathLike[str], keep_digits: bool = True)
     path = Path(path)
     with naming(path):
         content = reader_of(path)(path, keep_digits, tell_nobody)
-    return LabelledImages(content.images, content.labels, content.classes, content.in_test)
+    return LabelledImages(
+        content.images,
+        content.labels,
+        content.classes,
+        content.in_test,
+        (*content.notes, *_notes_on(content.images, None)),
+        content.skipped,
+    )
 
 
 def open_data_set(
@@ -122,11 +128,12 @@ def open_data_set(
         if content.division:
             by_other_rows = file_split and content.division.split_by != "file"
             _check_nothing_else_is_asked_for(by_other_rows, shares, group)
-        if len(content.classes) < 2:
-            only = quoted(content.classes[0])
-            raise Problem(f"it has images of one class only, {only}; two are needed")
-        groups = None if group is None else groups_of(content.names, group)
-        division = content.division or _division(content, seed, file_split, shares, groups)
+        with telling_what_was_left_out(content.skipped):
+            if len(content.classes) < 2:
+                only = quoted(content.classes[0])
+                raise Problem(f"it has images of one class only, {only}; two are needed")
+            groups = None if group is None else groups_of(content.names, group)
+            division = content.division or _division(content, seed, file_split, shares, groups)
     return DataSet(
         content.images,
         content.labels,
@@ -166,10 +173,9 @@ def _division(
     groups: Indices | None,
 ) -> Division:
     """Splits of a file that has none of its own."""
-    with _telling_what_was_left_out(content.skipped):
-        splits = divide(
-            content.labels, content.in_test, content.classes, seed, file_split, shares, groups
-        )
+    splits = divide(
+        content.labels, content.in_test, content.classes, seed, file_split, shares, groups
+    )
     rows = {name: getattr(splits, name) for name in SPLIT_NAMES}
     return Division(rows, "file" if file_split else "seed" if groups is None else "group", seed)
 
@@ -181,20 +187,6 @@ def _notes_on(images: Images, groups: Indices | None) -> Iterator[str]:
     blank = len(images) - int(images.any(axis=(1, 2)).sum())
     if blank:
         yield f"{counted(blank, 'image is', 'images are')} blank, without any ink"
-
-
-@contextlib.contextmanager
-def _telling_what_was_left_out(skipped: Sequence[str]) -> Iterator[None]:
-    """Where a class is too small, because pictures of it could not be read, the first is named."""
-    try:
-        yield
-    except Problem as problem:
-        if not skipped:
-            raise
-        raise Problem(
-            f"{problem}; {counted(len(skipped), 'file was', 'files were')} left out, the first of "
-            f"them {one_line(skipped[0])}"
-        ) from problem
 
 
 def write_npz(data_set: DataSet, path: str | os.PathLike[str]) -> None:

@@ -31,12 +31,16 @@ class LabelledImages:
         labels: int32 (N,), indices into `classes`.
         classes: The character of each class.
         in_test: bool (N,), which rows were the file's own test rows.
+        notes: What a user should know of how they were read.
+        skipped: "file: why" of each file that was left out.
     """
 
     images: Images
     labels: Labels
     classes: tuple[str, ...]
     in_test: npt.NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

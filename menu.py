@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counting import counted
+from data_formats.problems import shown
 from data_parser import SPLIT_SHARES, open_data_set
 from dialogues.at_hand import at_hand
 from dialogues.collection import ONLY_IN_MEMORY, CollectionDialogue, kept_in, may_be_lost
@@ -23,7 +24,7 @@ from dialogues.common import SettingsFiles, wait_for_keras
 from dialogues.denoise import DenoiseDialogue
 from dialogues.generator import GeneratorDialogue
 from dialogues.predict import PredictDialogue
-from errors import UserError
+from errors import DataError, UserError
 from keras_preload import KerasPreload
 from sentences import sentence
 from terminal import (
@@ -36,7 +37,7 @@ from terminal import (
     shown_path,
 )
 from trainer_predictor import TrainerPredictor
-from user_state import log_defect, log_skipped, state_folder
+from user_state import log_defect, log_left_out, state_folder
 from views.opening import show_reading
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def run(
                 tell=tell,
             )
     except UserError as error:
-        print(sentence(str(error)), file=sys.stderr)
+        print(*_told(error), sep="\n", file=sys.stderr)
         return 2
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries say to programmers
@@ -128,6 +129,13 @@ def run(
     menu.loop()
     session.autosave.end()
     return 0
+
+
+def _told(error: UserError) -> Iterator[str]:
+    """Lines on what a user can mend."""
+    yield sentence(str(error))
+    if isinstance(error, DataError) and error.left_out:
+        yield log_left_out(str(error), error.left_out)
 
 
 class Menu:
@@ -174,7 +182,7 @@ class Menu:
         for note in data_set.notes:
             say(f"  {sentence(note)}")
         if data_set.skipped:
-            say(f"  What was left out, and why, is named in {log_skipped(data_set)}")
+            say(f"  {log_left_out(shown(data_set.source), data_set.skipped)}")
         if model_folder is not None:
             with self._reporting():
                 self._of_collection.load_folder(model_folder)
@@ -242,7 +250,8 @@ class Menu:
         try:
             yield
         except UserError as error:
-            say(sentence(str(error)))
+            for line in _told(error):
+                say(line)
         except KeyboardInterrupt:
             say("Stopped.")
         except (InputEnded, _Leave, BrokenPipeError):

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from data_formats.problems import shown
 from storage.checked_folder import write_atomically
 from terminal import shown_path
-
-if TYPE_CHECKING:
-    from data_parser import DataSet
 
 
 def state_folder() -> Path:
@@ -26,24 +22,25 @@ def state_folder() -> Path:
     return platformdirs.user_state_path("handwriting")
 
 
-def log_skipped(data_set: DataSet) -> str:
+def log_left_out(source: str, left_out: Sequence[str]) -> str:
     """Write down what a data set lacks.
 
     Args:
-        data_set: with what was left out of it.
+        source: the data set, or what is wrong with it, in a line.
+        left_out: "file: why" of each file that was left out of it.
 
     Returns:
-        The name of the log for people, or why there is none.
+        A sentence that says where it is written, or why it is not.
     """
     log = state_folder() / "left-out.log"
-    heading = f"{datetime.now().isoformat(timespec='seconds')} {shown(data_set.source)}"
-    lines = [heading, *data_set.skipped]
+    heading = f"{datetime.now().isoformat(timespec='seconds')} {source}"
+    lines = [heading, *left_out]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(log, "\n".join([*lines, ""]).encode("utf-8", "replace"))
     except OSError as error:
-        return f"a log that cannot be written: {error.strerror or error}"
-    return shown_path(log)
+        return f"What was left out cannot be named in a log: {error.strerror or error}."
+    return f"What was left out, and why, is named in {shown_path(log)}"
 
 
 def log_defect(error: Exception) -> str:

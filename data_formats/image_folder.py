@@ -36,7 +36,7 @@ from data_formats.picture_names import (
     printable,
     without_parts,
 )
-from data_formats.problems import Problem, one_line
+from data_formats.problems import Problem, one_line, telling_what_was_left_out
 from image_arrays import IMAGE_SIZE, Images
 
 __all__ = ("read", "recognises_archive")  # what every reader offers
@@ -142,7 +142,8 @@ def read(path: Path, keep_digits: bool, tell: Tell = tell_nobody) -> Content:
     _leave_out_loose(found)
     content = _content(found, keep_digits) if found.pictures else None
     if content is None:
-        raise Problem(_why_none(found, path))
+        with telling_what_was_left_out(found.skipped):
+            raise Problem(_why_none(found, path))
     return content
 
 

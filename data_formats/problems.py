@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from counting import counted
 from errors import DataError
 
 _LONGEST_QUOTE = 160
 
 
 class Problem(Exception):
-    """What is wrong inside a file, without the file's name; `naming` adds that."""
+    """What is wrong inside a file, without the file's name; `naming` adds that.
+
+    Attributes:
+        left_out: "file: why" of each file that was left out before, which may be the cause.
+    """
+
+    def __init__(self, message: str, left_out: Sequence[str] = ()) -> None:
+        """Say what is wrong, and which files were left out."""
+        super().__init__(message)
+        self.left_out = tuple(left_out)
 
 
 @contextlib.contextmanager
@@ -28,7 +38,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        raise DataError(f"{shown(path)}: {problem}") from problem
+        raise DataError(f"{shown(path)}: {problem}", problem.left_out) from problem
     except MemoryError as error:
         raise DataError(
             f"{shown(path)}: there is not enough memory to read it; a smaller copy can be made "
@@ -37,6 +47,28 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         raise DataError(f"{shown(path)}: cannot be read: {one_line(reason)}") from error
+
+
+@contextlib.contextmanager
+def telling_what_was_left_out(skipped: Sequence[str]) -> Iterator[None]:
+    """Name the first file that was left out where what is left cannot be used.
+
+    Args:
+        skipped: "file: why" of each.
+
+    Raises:
+        Problem: The one that was raised, with that, where files were left out.
+    """
+    try:
+        yield
+    except Problem as problem:
+        if not skipped:
+            raise
+        raise Problem(
+            f"{problem}; {counted(len(skipped), 'file was', 'files were')} left out, the first of "
+            f"them {one_line(skipped[0])}",
+            skipped,
+        ) from problem
 
 
 @contextlib.contextmanager

@@ -233,14 +233,32 @@ def literal_value(node: ast.expr, where: str, problems: list[str]) -> Any:
         if problem:
             problems.append(f"line {inner.lineno}{where}: {problem}")  # type: ignore[attr-defined]
             return WRONG
+    value = _literal(node)
+    if value is WRONG:
+        cause = _cause(node)
+        problems.append(
+            f"line {cause.lineno}{where}: {_source(cause)} is not a plain value; only numbers, "
+            "texts, tuples, lists and dictionaries may stand here"
+        )
+    return value
+
+
+def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, OverflowError, RecursionError, MemoryError):
-        problems.append(
-            f"line {node.lineno}{where}: {_source(node)} is not a plain value; only numbers, "
-            "texts, tuples, lists and dictionaries may stand here"
-        )
         return WRONG
+
+
+def _cause(node: ast.expr) -> ast.expr:
+    """The innermost part of what is no literal for which it is none."""
+    while isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Set):
+        parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+        wrong = next((part for part in parts if _literal(part) is WRONG), None)
+        if wrong is None:
+            break
+        node = wrong
+    return node
 
 
 def literal_dictionary(

@@ -57,6 +57,13 @@ def test_a_single_dictionary_is_one_denoiser(tmp_path: Path) -> None:
     assert settings.noise == (NoiseRange("gaussian", 0.1, 1.0),)
 
 
+def test_what_is_no_plain_value_is_quoted_with_its_own_line(tmp_path: Path) -> None:
+    text = repr([CONVOLUTIONAL, RESIDUAL]).replace("'noise': {", "\n'noise': {\n", 1)
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, text.replace("(0.1, 1.0)", "(0.1, \n1 - 0.5)", 1))
+    assert "line 4, denoiser 0: '1 - 0.5' is not a plain value; only" in str(caught.value)
+
+
 def test_one_that_could_not_be_loaded_again_is_refused(tmp_path: Path) -> None:
     large = RESIDUAL | {"filters": (1024, 1024, 1024), "blocks": 20}
     with pytest.raises(

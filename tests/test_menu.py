@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import data_parser
 import menu
@@ -695,6 +696,22 @@ def test_a_data_set_is_named_without_what_cannot_be_shown(
     assert (tmp_path / "confusion-matrix.png").exists()
     log = (state_folder() / "left-out.log").read_text().splitlines()
     assert len(log) == 2 and r"bad\udcff\nset.npz" in log[0]
+
+
+def test_evaluate_says_what_it_left_out_of_a_data_set_and_what_it_did_to_it(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    images, labels = session.data_set.subset("test")
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = tmp_path / "set" / session.data_set.classes[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).resize((56, 56)).save(path)
+    (tmp_path / "set" / "A" / "broken.png").write_bytes(b"broken")
+    shown = talk(session, "evaluate", str(tmp_path / "set"))
+    assert f"On all images of set:\n  1 of {len(images) + 1} pictures could not be read" in shown
+    assert "  The pictures were cropped to their ink" in shown
+    assert "  What was left out, and why, is named in" in shown
+    assert "A/broken.png: " in (state_folder() / "left-out.log").read_text()
 
 
 def test_evaluate_takes_the_name_of_a_data_set_that_is_downloaded(

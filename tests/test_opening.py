@@ -67,6 +67,22 @@ def test_a_folder_of_pictures_is_opened(tmp_path: Path) -> None:
     assert "c/99.png: " in log.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("usable", [("c",), ()])
+def test_where_nothing_can_be_opened_what_was_left_out_is_named(
+    tmp_path: Path, usable: tuple[str, ...]
+) -> None:
+    folder = folder_of_pictures(tmp_path / "syriac")
+    broken = [path for path in sorted(folder.rglob("*.png")) if path.parent.name not in usable]
+    for path in broken:
+        path.write_bytes(b"broken")
+    done = opened(folder, state=tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "left out, the first of them " in done.stderr and "/00.png: " in done.stderr
+    assert "What was left out, and why, is named in " in done.stderr
+    log = next(tmp_path.rglob("left-out.log")).read_text(encoding="utf-8")
+    assert all(f"{path.parent.name}/{path.name}: " in log for path in broken)
+
+
 def test_an_archive_of_pictures_is_opened_and_split_by_drawers(tmp_path: Path) -> None:
     folder = folder_of_pictures(tmp_path / "syriac")
     with zipfile.ZipFile(tmp_path / "syriac.zip", "w") as archive:
