@@ -22,7 +22,7 @@ from evaluation.plots import plot_confusion_matrix
 from evaluation.recognition import ConfusedPair, Confusion, Score
 from image_arrays import Images
 from model_collection import ModelCollection
-from unused_path import unused_path
+from unused_path import new_file
 
 MOST_DRAWN = 150  # classes of a confusion matrix: more would take gigabytes, and be read by nobody
 TITLE_CELLS = 46  # of a line above a confusion matrix of few classes
@@ -178,7 +178,7 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
     Raises:
         UserError: the file cannot be written.
     """
-    path = unused_path(folder / "confusion-matrix.png")
+    path = folder / "confusion-matrix.png"
     score = evaluation.scores[evaluation.best].score
     labels = class_labels(evaluation.classes)
     name, families = as_writable(evaluation.name)
@@ -190,7 +190,8 @@ def write_confusion_matrix(evaluation: Evaluation, folder: Path) -> Path:
     if len(drawn) < len(evaluation.classes):
         title += f"\nthe {len(drawn)} of {len(evaluation.classes):,} characters most confused"
     try:
-        with written_with(tuple(dict.fromkeys((*labels.families, *families)))):
+        fonts = written_with(tuple(dict.fromkeys((*labels.families, *families))))
+        with new_file(path) as path, fonts:
             plot_confusion_matrix(
                 evaluation.confusion.counts,
                 [labels.texts[index] for index in drawn],

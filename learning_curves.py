@@ -11,7 +11,7 @@ from errors import UserError
 from evaluation.report_plots import Curve, plot_learning_curves
 from model_collection import ModelCollection
 from settings.training_words import comparison
-from unused_path import unused_path
+from unused_path import new_file
 
 MOST_CURVES = 12  # of a picture
 TITLE_WIDTH = 28  # letters of a line above a curve
@@ -60,9 +60,10 @@ def write_learning_curves(
         curve_of(_title(number, own), entry)
         for number, own, entry in zip(drawn, trainings.own, entries, strict=True)
     ]
-    path = unused_path(folder / "learning-curves.png")
+    path = folder / "learning-curves.png"
     try:
-        plot_learning_curves(curves, path)
+        with new_file(path) as path:
+            plot_learning_curves(curves, path)
     except OSError as error:
         raise UserError(
             f"the learning curves cannot be written to {path}: {error.strerror or error}"

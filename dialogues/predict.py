@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_formats.problems import shown
 from dialogues.common import with_status
 from dialogues.generator import ask_for_generator
 from errors import UserError
 from image_generator import GENERATORS
 from terminal import Asker, as_path, quoted, say, shown_path, shows_colours
-from unused_path import unused_path
+from unused_path import new_file
 from views import reading_text
 
 if TYPE_CHECKING:
@@ -88,8 +89,12 @@ class PredictDialogue:
             return
         say(self._reader())
         say(reading_text.picture_readings(readings))
-        table = unused_path(Path.cwd() / "readings.csv")
-        write_readings(readings, path, table)
+        table = Path.cwd() / "readings.csv"
+        try:
+            with new_file(table) as table:
+                write_readings(readings, path, table)
+        except OSError as error:
+            raise UserError(f"{shown(table)}: cannot be written: {error.strerror}") from error
         say(f"Written: {shown_path(table)}")
 
     def _read_restored(self) -> None:

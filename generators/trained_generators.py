@@ -27,7 +27,7 @@ from storage.generator_folder import (
     key_of,
     load_generators,
 )
-from unused_path import unused_path
+from unused_path import new_folder
 
 if TYPE_CHECKING:
     from gan.course import TrainedGan
@@ -353,9 +353,9 @@ def write_training_pictures(
     """
     from gan import monitor
 
-    path = unused_path(folder / f"{kind}-{key_of(characters)}")
+    path = folder / f"{kind}-{key_of(characters)}"
     try:
-        path.mkdir(parents=True)
+        path = new_folder(path)
         if len(trained.previews):
             monitor.write_grid_over_time(trained.previews, path / "over-time.png")
             monitor.write_animation(trained.previews, path / "over-time.gif")

@@ -22,7 +22,6 @@ from generators.generated_files import (
     write_line,
     write_sheet,
 )
-from unused_path import unused_path
 
 Images = npt.NDArray[np.uint8]
 UNWRITABLE = "\U000f0001"  # of a private area: no font should have it
@@ -61,19 +60,6 @@ def test_the_suffix_says_what_to_write(name: str) -> None:
 def test_a_file_that_says_nothing_of_what_to_write_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"give a file that ends in \.png"):
         check_suffix(Path(name))
-
-
-def test_a_new_name_is_found_where_something_lies(tmp_path: Path) -> None:
-    assert unused_path(tmp_path / "a.b.png") == tmp_path / "a.b.png"
-    (tmp_path / "a.b.png").touch()
-    (tmp_path / "a.b-2.png").symlink_to("nowhere")
-    (tmp_path / "a.b-3.png").mkdir()
-    assert unused_path(tmp_path / "a.b.png") == tmp_path / "a.b-4.png"
-
-
-@pytest.mark.parametrize("name", ["x" * 300 + ".png", "y/" * 3000 + "z.png", "\udcff.png"])
-def test_a_name_that_no_file_can_have_is_left_to_the_writer(tmp_path: Path, name: str) -> None:
-    assert unused_path(tmp_path / name) == tmp_path / name
 
 
 # ------------------------------------------------------------------------- sheets and lines

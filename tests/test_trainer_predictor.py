@@ -30,7 +30,6 @@ from settings.network_layers import Conv2D
 from storage import collection_folder
 from storage.collection_folder import load_collection, save_collection
 from trainer_predictor import TrainerPredictor
-from unused_path import unused_path
 
 MakeDataSet = Callable[..., DataSet]
 
@@ -398,13 +397,6 @@ def test_a_picture_that_cannot_be_written_is_a_message(
     found: Evaluation = session.evaluate(None)
     with pytest.raises(UserError, match="cannot be written"):
         write_confusion_matrix(found, tmp_path / "missing")
-
-
-def test_an_unused_path_is_the_first_free_one(tmp_path: Path) -> None:
-    assert unused_path(tmp_path / "a.b.png") == tmp_path / "a.b.png"
-    for name in ("a.b.png", "a.b-2.png"):
-        (tmp_path / name).touch()
-    assert unused_path(tmp_path / "a.b.png") == tmp_path / "a.b-3.png"
 
 
 # ------------------------------------------------------------------------- save and load

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from errors import UserError
-from unused_path import unused_path
+from unused_path import new_folder
 
 METADATA = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
@@ -94,12 +94,7 @@ def new_run(folder: Path, name: str) -> Iterator[EpochLog]:
 
 def _new_folder(folder: Path, name: str) -> Path:
     with _told_in_a_sentence(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            path = unused_path(folder / name)
-            with contextlib.suppress(FileExistsError):  # another process was a moment earlier
-                path.mkdir()
-                return path
+        return new_folder(folder / name)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from denoising.settings import DenoiserSettings, name_of
 from errors import UserError
 from evaluation.plots import plot_image_sheet
 from terminal import shows_colours
-from unused_path import unused_path
+from unused_path import new_folder
 from views import picture_text, remarks, tables
 from views.progress import make_progress_view
 
@@ -283,11 +283,10 @@ def write_sheets(found: DenoisingFindings, restored: RestoredImage | None, folde
     Raises:
         UserError: it cannot be written; nothing is left of it.
     """
-    path = unused_path(folder / "denoised")
     try:
-        path.mkdir(parents=True)
+        path = new_folder(folder / "denoised")
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise _not_written(folder / "denoised", error) from error
     try:
         for by_noise in found.by_noise:
             findings = (by_noise.noisy, *by_noise.restored)
