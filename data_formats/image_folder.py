@@ -36,7 +36,7 @@ from data_formats.picture_names import (
     printable,
     without_parts,
 )
-from data_formats.problems import Problem, one_line, telling_what_was_left_out
+from data_formats.problems import Problem, one_line, quoted, telling_what_was_left_out
 from image_arrays import IMAGE_SIZE, Images
 
 __all__ = ("read", "recognises_archive")  # what every reader offers
@@ -228,7 +228,13 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
     for name in [name for name in found.tried if name not in classes]:
         found.leave_out("empty", name, "none of its pictures can be used")
     used = [pictures[row] for row in rows]
-    notes = (*_notes(found), how, *_note_on_pages(used), *_note_on_folders_above(used))
+    notes = (
+        *_notes(found),
+        how,
+        *_note_on_pages(used),
+        *_note_on_folders_above(used),
+        *_note_on_spellings(used),
+    )
     gone = left_out_digits(classes, keep_digits)
     classes = [name for name in classes if name not in gone]
     digits = sum(pictures[row].class_name in gone for row in rows)
@@ -272,6 +278,20 @@ def _note_on_folders_above(pictures: Sequence[_Picture]) -> tuple[str, ...]:
     return (
         f"Classes of the same name in different folders are one class: the "
         f"{counted(len(folders), 'folder')} above them, such as {shown}, tell none apart",
+    )
+
+
+def _note_on_spellings(pictures: Sequence[_Picture]) -> tuple[str, ...]:
+    """What to know where folders of several names are one class, since those are shown alike."""
+    spelt = {(picture.class_name, picture.place.name) for picture in pictures}
+    several = [name for name, count in Counter(name for name, _ in spelt).items() if count > 1]
+    if not several:
+        return ()
+    named = quoted(sorted(several)[0])
+    others = f" and {counted(len(several) - 1, 'other')}" if len(several) > 1 else ""
+    return (
+        f"folders whose names differ only in how their characters are encoded, or in spaces around "
+        f"them, are one class: {named}{others}",
     )
 
 

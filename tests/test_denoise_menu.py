@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,12 +133,18 @@ def test_without_a_network_there_is_no_accuracy_and_the_label_is_told(
 
 
 def test_a_picture_with_noise_is_restored_and_read(
-    already_trained: None, reading: TrainerPredictor, file: Path, tmp_path: Path, data_set: DataSet
+    already_trained: None,
+    reading: TrainerPredictor,
+    file: Path,
+    tmp_path: Path,
+    data_set: DataSet,
+    figures: list[Any],
 ) -> None:
     Image.fromarray(255 - data_set.images[0]).save(tmp_path / "my scan.png")
     shown = talk(reading, "denoise", file, "gaussian 0.6", "my scan.png", "n")
     assert re.search(r"the picture +read as", shown) and "wrong" not in shown
     assert len(re.findall(r"read as [ABC] ", shown)) == 3
+    assert figures[-1].axes[0].get_title() == "before and after, as said to have gaussian 0.6"
 
 
 def test_that_a_noisy_picture_is_the_first_of_several_pages_is_told(

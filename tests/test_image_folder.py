@@ -515,6 +515,21 @@ def test_where_damaged_pictures_leave_too_few_of_a_class_one_of_them_is_named(
     assert "3 files were left out, the first of them A/0.png: " in str(caught.value)
 
 
+def test_folders_whose_names_are_shown_alike_are_said_to_be_one_class(tmp_path: Path) -> None:
+    composed, decomposed = "\u00e9", "e\u0301"
+    files = {
+        f"{name}/{number}.png": picture(number)
+        for name in ("A", composed, decomposed)
+        for number in range(6)
+    }
+    content = read(zipped(tmp_path / "a.zip", files), True)
+    assert content.classes == ("A", composed)
+    (note,) = [note for note in content.notes if "encoded" in note]
+    assert note.endswith(f"are one class: '{composed}'")
+    one = {name: data for name, data in files.items() if not name.startswith(decomposed)}
+    assert not any("encoded" in note for note in read(zipped(tmp_path / "b.zip", one), True).notes)
+
+
 def test_blank_images_are_counted(tmp_path: Path) -> None:
     images = np.zeros((40, 28, 28), np.uint8)
     images[:37, 5:20, 12:15] = 255

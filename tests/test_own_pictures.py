@@ -25,9 +25,11 @@ from data_formats.picture import read_first
 from data_parser import DataSet
 from errors import DataError, UserError
 from evaluation import overlap
+from evaluation.recognition import Likely
 from menu import Menu
 from terminal import PipeAsker
 from trainer_predictor import TrainerPredictor
+from views.reading_text import picture_readings
 
 CLASSES = ("A", "B", "C")
 
@@ -665,6 +667,30 @@ def test_pictures_directly_in_a_folder_named_as_a_character_are_not_counted(
     drawn(tmp_path / "A" / "B" / "1.png")
     assert "Of 1 in folders that name a character, " in talk(session, *ask, "Exit")
     assert [row["expected"] for row in rows_of(Path("readings-2.csv"))] == ["", "B"]
+
+
+@pytest.mark.parametrize(
+    ("read_as", "said"),
+    [
+        ("Aab", "2 are taken for it (66.67%), 3 where either case counts (100.00%)."),
+        ("AAb", "3 are taken for it (100.00%)."),
+        ("ABb", "2 are taken for it (66.67%)."),
+    ],
+)
+def test_letters_in_the_other_case_are_counted_apart(read_as: str, said: str) -> None:
+    readings = [
+        own_pictures.PictureReading(
+            Path(f"{number}.png"),
+            expected,
+            False,
+            np.zeros((28, 28), np.uint8),
+            (Likely(read, 1.0),),
+            "",
+        )
+        for number, (expected, read) in enumerate(zip("AAb", read_as, strict=True))
+    ]
+    shown = picture_readings(readings)
+    assert f"Of 3 in folders that name a character, {said}" in shown
 
 
 def test_what_was_read_is_shown_where_the_table_cannot_be_written(

@@ -301,7 +301,7 @@ def write_sheets(found: DenoisingFindings, restored: RestoredImage | None, folde
             plot_image_sheet(
                 [seen.image[np.newaxis] for seen in restored.seen],
                 [seen.name for seen in restored.seen],
-                f"{restored.noise.name}: before and after",
+                _before_and_after(restored),
                 path / "restored.png",
             )
     except BaseException as error:  # Ctrl-C, too: half of the pictures would pass for all
@@ -310,6 +310,12 @@ def write_sheets(found: DenoisingFindings, restored: RestoredImage | None, folde
             raise _not_written(path, error) from error
         raise
     return path
+
+
+def _before_and_after(restored: RestoredImage) -> str:
+    if restored.label is not None:  # a character of the data set, which was given the noise
+        return f"{restored.noise.name}: before and after"
+    return f"before and after, as said to have {restored.noise.name}"
 
 
 def _not_written(path: Path, error: OSError) -> UserError:

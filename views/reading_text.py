@@ -184,5 +184,10 @@ def _first_of(readings: Sequence[PictureReading]) -> str:
 
 def _taken_for_it(readings: Sequence[PictureReading]) -> str:
     """How many are taken for what their folder names, one or more."""
-    right = sum(reading.likeliest[0].character == reading.expected for reading in readings)
-    return f"{right:,} {'is' if right == 1 else 'are'} taken for it ({right / len(readings):.2%})"
+    pairs = [(reading.likeliest[0].character, str(reading.expected)) for reading in readings]
+    right = sum(read == expected for read, expected in pairs)
+    either_case = sum(read.casefold() == expected.casefold() for read, expected in pairs)
+    told = f"{right:,} {'is' if right == 1 else 'are'} taken for it ({right / len(pairs):.2%})"
+    if either_case == right:
+        return told
+    return f"{told}, {either_case:,} where either case counts ({either_case / len(pairs):.2%})"
