@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counting import counted
+from data_formats.common import HOW_DIGITS_STAY
 from data_formats.problems import one_line, shown, shown_name
 from data_parser import DataSet, LabelledImages, read_labelled_images
 from entries.entry import Entry
@@ -150,7 +151,9 @@ def _images_to_evaluate(
             f"{shown(path)} has no images of the collection's characters", labelled.skipped
         )
     classes = np.array([_class_number(data_set, name, path) for name in labelled.classes], np.int32)
-    known = dataclasses.replace(labelled, labels=classes[labelled.labels])
+    # The option that would keep digits does so for the open data set.
+    notes = tuple(note.removesuffix(HOW_DIGITS_STAY) for note in labelled.notes)
+    known = dataclasses.replace(labelled, labels=classes[labelled.labels], notes=notes)
     return f"all images of {shown_name(path)}", known
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LOCK_NAME = ".lock"
-PATIENCE = 60.0  # seconds; writing a network takes a second or two
+PATIENCE = 60.0  # seconds; reading, copying and writing a collection takes some at most
 _BETWEEN_TRIES = 0.1  # seconds
 # What lies there in the file's place is never written through, nor waited for where it is a pipe.
 _CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

@@ -20,6 +20,7 @@ SPLIT_NAMES = ("training", "validation", "test", "generator")
 DIGITS = frozenset("0123456789")
 MOST_IMAGES = 2_000_000  # EMNIST's largest part has 814,255; more is taken for a damaged size
 MOST_BYTES = 2**32  # of one array in a file
+HOW_DIGITS_STAY = "; --keep-digits keeps them"  # ends the note on those that were left out
 LONGEST_NAME = 255  # of a class, in characters; no folder has a longer one
 MOST_DIMENSIONS = 32  # what HDF5 and every numpy allow
 DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1; the rest is for short streams
@@ -159,7 +160,7 @@ def note_on_digits(count: int) -> str:
         The sentence, without a full stop.
     """
     were = counted(count, "image of the digits 0 to 9 was", "images of the digits 0 to 9 were")
-    return f"{were} left out; --keep-digits keeps them"
+    return f"{were} left out{HOW_DIGITS_STAY}"
 
 
 def check_name(name: str) -> None:

@@ -228,14 +228,14 @@ def _content(found: _Gathered, keep_digits: bool) -> Content | None:
     for name in [name for name in found.tried if name not in classes]:
         found.leave_out("empty", name, "none of its pictures can be used")
     used = [pictures[row] for row in rows]
+    gone = left_out_digits(classes, keep_digits)
     notes = (
         *_notes(found),
         how,
         *_note_on_pages(used),
         *_note_on_folders_above(used),
-        *_note_on_spellings(used),
+        *_note_on_spellings([one for one in used if one.class_name not in gone]),
     )
-    gone = left_out_digits(classes, keep_digits)
     classes = [name for name in classes if name not in gone]
     digits = sum(pictures[row].class_name in gone for row in rows)
     if digits:
@@ -290,8 +290,8 @@ def _note_on_spellings(pictures: Sequence[_Picture]) -> tuple[str, ...]:
     named = quoted(sorted(several)[0])
     others = f" and {counted(len(several) - 1, 'other')}" if len(several) > 1 else ""
     return (
-        f"folders whose names differ only in how their characters are encoded, or in spaces around "
-        f"them, are one class: {named}{others}",
+        f"there are folders whose names look alike, but for spaces around them or how characters "
+        f"are encoded, and are one class: {named}{others}",
     )
 
 

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from counting import counted
 from errors import DataError
 
 _LONGEST_QUOTE = 160
@@ -51,7 +50,7 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def telling_what_was_left_out(skipped: Sequence[str]) -> Iterator[None]:
-    """Name the first file that was left out where what is left cannot be used.
+    """Name the first file or folder that was left out where what is left cannot be used.
 
     Args:
         skipped: "file: why" of each.
@@ -64,11 +63,8 @@ def telling_what_was_left_out(skipped: Sequence[str]) -> Iterator[None]:
     except Problem as problem:
         if not skipped:
             raise
-        raise Problem(
-            f"{problem}; {counted(len(skipped), 'file was', 'files were')} left out, the first of "
-            f"them {one_line(skipped[0])}",
-            skipped,
-        ) from problem
+        which = "" if len(skipped) == 1 else f", the first of {len(skipped):,}"
+        raise Problem(f"{problem}; left out{which}: {one_line(skipped[0])}", skipped) from problem
 
 
 @contextlib.contextmanager

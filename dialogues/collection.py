@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,10 +97,14 @@ class CollectionDialogue(Dialogue):
             UserError: there is nothing to save, or it cannot be saved there.
         """
         folder = as_path(self._asker.ask("Folder to save in:", paths=True))
-        copy = self._session.save(folder)
+        copy = with_status(lambda show: self._saved(folder, show))
         say(f"Saved {_entries(self._session)} in {folder}")
         if copy is not None:
             say(f"The other entries that were there are kept in {copy}")
+
+    def _saved(self, folder: Path, show: Callable[[str], None]) -> Path | None:
+        show("Saving, or waiting for another program that does ...")
+        return self._session.save(folder)
 
     def load(self) -> None:
         """`Load`: load a collection in place of the one in memory.
@@ -162,7 +167,7 @@ class CollectionDialogue(Dialogue):
         if selection.query.curves:
             from learning_curves import write_learning_curves  # with Matplotlib
 
-            path, drawn = write_learning_curves(collection, listed, Path.cwd())
+            path, drawn = write_learning_curves(collection, listed, Path())
             say(f"Learning curves of {drawn} of them: {shown_path(path)}")
 
     def evaluate(self) -> None:
@@ -187,7 +192,7 @@ class CollectionDialogue(Dialogue):
             say(f"  {log_left_out(shown(path), result.left_out)}")
         make_console().print(tables.evaluation_table(result))
         say(tables.confused_pairs(result))
-        say(f"Confusion matrix: {shown_path(write_confusion_matrix(result, Path.cwd()))}")
+        say(f"Confusion matrix: {shown_path(write_confusion_matrix(result, Path()))}")
         numbered = class_labels(result.classes).numbered
         if numbered:
             names = [result.classes[index] for index in numbered]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counting import counted
+from data_formats.problems import shown
 from dialogues.common import Dialogue, stop_on_interrupt
 from errors import UserError
 from gan.settings import CHARACTER_KINDS, KINDS, read_gan_settings, same_training
@@ -21,13 +24,14 @@ from generators.trained_generators import named, write_training_pictures
 from image_generator import GENERATORS, TRAINED_GENERATORS
 from sentences import sentence
 from terminal import Asker, as_path, ask_yes_or_no, make_console, quoted, say, shown_path
-from unused_path import unused_path
+from unused_path import new_file
 from views import remarks
 from views.gan import make_gan_view, make_gans_view
 
 if TYPE_CHECKING:
     from gan.course import TrainedGan
     from gan.progress import Progress
+    from generators.generated_files import DrawnCharacters
     from views.progress import SideBySide
 
 MOST_DRAWINGS = 100_000
@@ -283,21 +287,30 @@ class GeneratorDialogue(Dialogue):
 
     def _written(self, generator: str, text: str, count: int, path: Path) -> Path:
         """Draw and write what was asked for; an existing file is never replaced."""
-        path = unused_path(path)
+        is_picture = path.suffix.lower() == ".png"
+        write: Callable[..., None]
         if count == 0:
-            if path.suffix.lower() != ".png":
+            if not is_picture:
                 raise UserError("a line of text is a picture: give a file that ends in .png")
-            write_line(self._session.draw_line(generator, text), path)
-            return path
-        if path.suffix.lower() == ".png":
-            drawn = self._session.draw_hands(generator, text, count)
-            numbered = write_sheet(drawn, self._session.data_set.classes, path)
-            if numbered:
-                say(remarks.written_as_numbers(numbered, self._session.data_set.classes))
+            write = partial(write_line, self._session.draw_line(generator, text))
+        elif is_picture:
+            write = partial(self._write_sheet, self._session.draw_hands(generator, text, count))
         else:
             drawn = self._session.draw_each(generator, text, count)
-            write_data_set(drawn, path, self._session.seed)
-        return path
+            write = partial(write_data_set, drawn, seed=self._session.seed)
+        with contextlib.ExitStack() as stack:
+            try:
+                free = stack.enter_context(new_file(path))
+            except (OSError, ValueError) as error:  # ValueError: what is no name of a file at all
+                reason = getattr(error, "strerror", None) or "no file can have that name"
+                raise UserError(f"{shown(path)} cannot be written: {reason}") from error
+            write(path=free)
+        return free
+
+    def _write_sheet(self, drawn: DrawnCharacters, path: Path) -> None:
+        numbered = write_sheet(drawn, self._session.data_set.classes, path)
+        if numbered:
+            say(remarks.written_as_numbers(numbered, self._session.data_set.classes))
 
 
 def _pictures_written(trained: TrainedGan, folder: Path) -> str:

@@ -89,7 +89,7 @@ class PredictDialogue:
             return
         say(self._reader())
         say(reading_text.picture_readings(readings))
-        table = Path.cwd() / "readings.csv"
+        table = Path("readings.csv")
         try:
             with new_file(table) as table:
                 write_readings(readings, path, table)

@@ -109,8 +109,8 @@ def _most(clauses: Mapping[str, Sequence[str]]) -> int | None:
     if "top" not in clauses:
         return FEW
     given = _text(clauses["top"])
-    digits = given.replace(",", "")
-    if not re.fullmatch("0*[1-9][0-9]*", digits):
+    digits = given.replace(",", "").lstrip("0")
+    if not re.fullmatch("[1-9][0-9]*", digits):
         raise UserError(f"{quote(given)} after 'top' is no number from 1 on; write such as top 50")
     return int(digits) if len(digits) <= MOST_DIGITS else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -17,7 +18,7 @@ from storage.collection_folder import (
     saving,
     write_collection,
 )
-from unused_path import unused_path
+from unused_path import new_folder
 
 
 def save_in_its_place(collection: ModelCollection, folder: Path) -> Path | None:
@@ -38,7 +39,12 @@ def save_in_its_place(collection: ModelCollection, folder: Path) -> Path | None:
     """
     with saving(folder):
         copy = _copy_of_what_is_lost(collection, folder)
-        write_collection(collection, folder, WrittenEntries())
+        try:
+            write_collection(collection, folder, WrittenEntries())
+        except CollectionError:  # what was copied is in the folder still
+            if copy is not None:
+                _remove(copy)
+            raise
     return copy
 
 
@@ -55,16 +61,32 @@ def _copy_of_what_is_lost(collection: ModelCollection, folder: Path) -> Path | N
         ):
             return None
     resolved = folder.resolve()
-    copy = unused_path(resolved.with_name(resolved.name + "-before"))
+    copy = resolved.with_name(resolved.name + "-before")
     try:
-        shutil.copytree(resolved, copy, symlinks=True, ignore=shutil.ignore_patterns(LOCK_NAME))
+        copy = new_folder(copy)
+        _copy(resolved, copy)
     except OSError as error:
-        shutil.rmtree(copy, ignore_errors=True)
         raise CollectionError(
             f"{folder} holds other entries, and a copy of them cannot be kept in {copy}: "
             f"{_reason(error)}; nothing was changed"
         ) from error
     return copy
+
+
+def _copy(folder: Path, copy: Path) -> None:
+    """Copy what is in a folder to a new one, which is taken away again where that fails."""
+    no_lock = shutil.ignore_patterns(LOCK_NAME)
+    try:
+        shutil.copytree(folder, copy, symlinks=True, ignore=no_lock, dirs_exist_ok=True)
+    except BaseException:  # Ctrl-C, too: half a copy would pass for a whole one
+        _remove(copy)
+        raise
+
+
+def _remove(copy: Path) -> None:
+    with contextlib.suppress(OSError):
+        copy.chmod(0o700)  # it may be read-only, as the folder that was copied
+    shutil.rmtree(copy, ignore_errors=True)
 
 
 def _reason(error: OSError) -> str:

@@ -512,7 +512,7 @@ def test_where_damaged_pictures_leave_too_few_of_a_class_one_of_them_is_named(
     with pytest.raises(DataError) as caught:
         data_parser.open_data_set(folder(tmp_path / "few", files))
     assert "the class 'A' has 3 images to divide, too few" in str(caught.value)
-    assert "3 files were left out, the first of them A/0.png: " in str(caught.value)
+    assert "; left out, the first of 3: A/0.png: " in str(caught.value)
 
 
 def test_folders_whose_names_are_shown_alike_are_said_to_be_one_class(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -712,6 +713,19 @@ def test_evaluate_says_what_it_left_out_of_a_data_set_and_what_it_did_to_it(
     assert "  The pictures were cropped to their ink" in shown
     assert "  What was left out, and why, is named in" in shown
     assert "A/broken.png: " in (state_folder() / "left-out.log").read_text()
+
+
+def test_evaluate_leaves_out_digits_that_the_collection_does_not_know(
+    session: TrainerPredictor, tmp_path: Path
+) -> None:
+    images, labels = session.data_set.subset("test")
+    classes = (*session.data_set.classes, "1")
+    with_digits = np.append(labels, 3 * [len(classes) - 1])
+    everything = np.concatenate([images, images[:3]])
+    path = tmp_path / "a.mat"
+    data_parser.write_mat(path, everything, with_digits, images[:0], labels[:0], classes)
+    shown = talk(session, "evaluate", str(tmp_path / "a.mat"))
+    assert "3 images of the digits 0 to 9 were left out\n" in shown and "--keep" not in shown
 
 
 def test_evaluate_takes_the_name_of_a_data_set_that_is_downloaded(

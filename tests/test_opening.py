@@ -77,7 +77,7 @@ def test_where_nothing_can_be_opened_what_was_left_out_is_named(
         path.write_bytes(b"broken")
     done = opened(folder, state=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "left out, the first of them " in done.stderr and "/00.png: " in done.stderr
+    assert "; left out, the first of " in done.stderr and "/00.png: " in done.stderr
     assert "What was left out, and why, is named in " in done.stderr
     log = next(tmp_path.rglob("left-out.log")).read_text(encoding="utf-8")
     assert all(f"{path.parent.name}/{path.name}: " in log for path in broken)

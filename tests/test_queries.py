@@ -408,6 +408,10 @@ def test_layers_in_layers_are_found_by_type_and_activation(
     assert select(collection, f"where {condition} by number").numbers == numbers
 
 
+def test_zeros_before_a_number_of_entries_are_nothing() -> None:
+    assert select(a_collection(30), "top 0000000000002") == select(a_collection(30), "top 2")
+
+
 @pytest.mark.parametrize("number", ["999999999", "1" + 5000 * "0", "99,999,999,999"])
 def test_as_many_as_nobody_has_are_all(number: str) -> None:
     assert len(select(a_collection(30), f"top {number}").numbers) == 30

@@ -30,6 +30,7 @@ from settings.network_layers import Conv2D
 from storage import collection_folder
 from storage.collection_folder import load_collection, save_collection
 from trainer_predictor import TrainerPredictor
+from unused_path import unused_path
 
 MakeDataSet = Callable[..., DataSet]
 
@@ -570,6 +571,54 @@ def test_where_no_copy_can_be_kept_nothing_is_written_over(
     with pytest.raises(CollectionError, match="nothing was changed"):
         session.save(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_copy_that_is_broken_off_does_not_stay_as_half_a_one(
+    session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(source: Path, target: Path, **how: object) -> None:
+        (target / "collection.json").write_text("half of it")
+        raise KeyboardInterrupt
+
+    session.save(tmp_path / "model")
+    del session.collection.entries[0]
+    monkeypatch.setattr(shutil, "copytree", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        session.save(tmp_path / "model")
+    assert [path.name for path in tmp_path.glob("model*")] == ["model"]
+    assert len(load_collection(tmp_path / "model").entries) == 2
+
+
+def test_a_folder_that_another_program_made_meanwhile_is_left_alone(
+    session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(path: Path) -> Path:
+        found = unused_path(path)
+        if found == path:  # as the other program does, between looking and making
+            save_collection(session.collection, path)
+        return found
+
+    session.save(tmp_path / "model")
+    del session.collection.entries[0]
+    monkeypatch.setattr("unused_path.unused_path", look)
+    assert session.save(tmp_path / "model") == tmp_path / "model-before-2"
+    assert len(load_collection(tmp_path / "model-before").entries) == 1
+    assert len(load_collection(tmp_path / "model-before-2").entries) == 2
+
+
+def test_where_the_new_collection_cannot_be_written_no_copy_stays(
+    session: TrainerPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    session.save(tmp_path / "model")
+    del session.collection.entries[0]
+    monkeypatch.setattr(collection_folder, "write_atomically", full)
+    with pytest.raises(CollectionError, match="No space left on device; what was there before"):
+        session.save(tmp_path / "model")
+    assert [path.name for path in tmp_path.glob("model*")] == ["model"]
+    assert len(load_collection(tmp_path / "model").entries) == 2
 
 
 def test_the_working_folder_can_be_saved_into(
