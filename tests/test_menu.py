@@ -718,13 +718,11 @@ def test_evaluate_says_what_it_left_out_of_a_data_set_and_what_it_did_to_it(
 def test_evaluate_leaves_out_digits_that_the_collection_does_not_know(
     session: TrainerPredictor, tmp_path: Path
 ) -> None:
-    images, labels = session.data_set.subset("test")
-    classes = (*session.data_set.classes, "1")
-    with_digits = np.append(labels, 3 * [len(classes) - 1])
-    everything = np.concatenate([images, images[:3]])
-    path = tmp_path / "a.mat"
-    data_parser.write_mat(path, everything, with_digits, images[:0], labels[:0], classes)
-    shown = talk(session, "evaluate", str(tmp_path / "a.mat"))
+    for name in ("A", "B", "1"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number, image in enumerate(session.data_set.images[:3]):
+            Image.fromarray(image).save(tmp_path / "set" / name / f"{number}.png")
+    shown = talk(session, "evaluate", str(tmp_path / "set"))
     assert "3 images of the digits 0 to 9 were left out\n" in shown and "--keep" not in shown
 
 
