@@ -49,6 +49,7 @@ def save_in_its_place(collection: ModelCollection, folder: Path) -> Path | None:
 
 
 def _copy_of_what_is_lost(collection: ModelCollection, folder: Path) -> Path | None:
+    """Copy the collection in a folder where it has what another one lacks, or is damaged."""
     try:
         replaced = load_collection(folder)
     except CollectionError:
