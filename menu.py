@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counting import counted
-from data_formats.problems import shown
 from data_parser import SPLIT_SHARES, open_data_set
 from dialogues.at_hand import at_hand
 from dialogues.collection import ONLY_IN_MEMORY, CollectionDialogue, kept_in, may_be_lost
-from dialogues.common import SettingsFiles, wait_for_keras
+from dialogues.common import SettingsFiles, say_how_it_was_read, wait_for_keras
 from dialogues.denoise import DenoiseDialogue
 from dialogues.generator import GeneratorDialogue
 from dialogues.predict import PredictDialogue
@@ -179,10 +178,7 @@ class Menu:
             f"{data_set.name}: {counted(len(data_set.labels), 'image')} of "
             f"{counted(len(data_set.classes), 'character')} ({counts})"
         )
-        for note in data_set.notes:
-            say(f"  {sentence(note)}")
-        if data_set.skipped:
-            say(f"  {log_left_out(shown(data_set.source), data_set.skipped)}")
+        say_how_it_was_read(data_set.notes, data_set.source, data_set.skipped)
         if model_folder is not None:
             with self._reporting():
                 self._of_collection.load_folder(model_folder)

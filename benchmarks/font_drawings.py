@@ -15,7 +15,7 @@ import argparse
 import dataclasses
 import string
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ from benchmarks.pen_drawings import (  # noqa: E402
     WIDTH,
     Drawing,
     drawn_lines,
+    reader_of,
     thinned,
 )
 from benchmarks.recording import record  # noqa: E402
@@ -44,8 +45,6 @@ ENLARGED = 2  # outlines are thinned at so many times their size
 BLUR = 1.5  # standard deviation in enlarged pixels, against whiskers of the thinned lines
 MARGIN = 8  # around an outline that is thinned, in pixels
 AS_IT_IS = "the font's own strokes"
-
-Reader = Callable[[Images], npt.NDArray[np.str_]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,20 +103,6 @@ def drawn_letters(folder: Path, seed: int) -> Letters:
     return Letters(np.stack(images), letters, fonts, pens)
 
 
-def reader_of(model: Path) -> Reader:
-    """The best network of a folder: images to capitals."""
-    import cnn_model
-    from model_collection import network_of
-    from storage.collection_folder import load_collection
-
-    collection = load_collection(model)
-    best = collection.best()
-    assert best is not None, f"{model} has no networks"
-    network = network_of(best, len(collection.classes))
-    names = np.array([name.upper() for name in collection.classes])
-    return lambda images: names[cnn_model.predict(network, images).argmax(axis=1)]
-
-
 def shares(right: npt.NDArray[np.bool_], kinds: npt.NDArray[np.str_]) -> dict[str, float]:
     """Share that is right of each kind, 0 to 1; both (N,)."""
     return {str(kind): float(right[kinds == kind].mean()) for kind in np.unique(kinds)}
@@ -131,8 +116,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    from storage.collection_folder import load_collection
+
     drawn = drawn_letters(options.fonts, options.seed)
-    right = reader_of(options.model)(drawn.images) == drawn.letters
+    right = reader_of(load_collection(options.model))(drawn.images) == drawn.letters
     found = {
         "by pen": shares(right, drawn.pens),
         "by letter": shares(right, drawn.letters),

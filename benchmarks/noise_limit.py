@@ -128,7 +128,7 @@ def _rows(images: Images) -> Values:
 
 
 def main() -> None:
-    """Read both splits at each sigma, and print the shares that are read rightly."""
+    """Read noisy images at each sigma, and print the shares that are read rightly."""
     parser = parser_of(__doc__)
     parser.add_argument("--sigmas", type=float, nargs="+", default=[0.2, 0.6, 1.0])
     parser.add_argument("--powers", type=float, nargs="+", default=[1.0, 0.7, 0.5, 0.35])
@@ -144,7 +144,6 @@ def main() -> None:
         options.dataset, keep_digits=True, file_split=True, seed=options.seed
     )
     clean, labels = data_set.subset("training")
-
     images, true_labels = data_set.subset("validation")
     images, true_labels = images[: options.images], true_labels[: options.images]
     known = np.concatenate([data_set.indices(name) for name in KNOWN_SPLITS])

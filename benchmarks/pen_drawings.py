@@ -16,7 +16,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.arguments import parser_of  # noqa: E402
 from benchmarks.recording import record  # noqa: E402
 
+if TYPE_CHECKING:
+    from model_collection import ModelCollection
+
 WIDTH, HEIGHT = 300, 225
 PENS = (2, 4, 7, 11)  # widths in pixels
 SIZES = (90, 200)  # of the longer side of the ink, in pixels
@@ -38,6 +41,7 @@ BLUR = 5.0  # standard deviation in enlarged pixels, against whiskers of the thi
 
 Mask = npt.NDArray[np.bool_]
 Drawing = npt.NDArray[np.uint8]
+Reader = Callable[[Drawing], npt.NDArray[np.str_]]
 
 
 def thinned(ink: Mask) -> Mask:
@@ -151,6 +155,18 @@ MARKS: dict[str, Callable[[Drawing], Drawing]] = {
 }
 
 
+def reader_of(collection: ModelCollection) -> Reader:
+    """The best network of a collection, which reads images (N, 28, 28) as capitals (N,)."""
+    import cnn_model
+    from model_collection import network_of
+
+    best = collection.best()
+    assert best is not None, "the collection has no networks"
+    network = network_of(best, len(collection.classes))
+    names = np.array([name.upper() for name in collection.classes])
+    return lambda images: names[cnn_model.predict(network, images).argmax(axis=1)]
+
+
 def measure(
     dataset: Path, model: Path, split: str, kinds: Mapping[str, tuple[float, str]]
 ) -> dict[str, Any]:
@@ -166,9 +182,7 @@ def measure(
         Number of letters, and shares that are read rightly, 0 to 1: as they are, of each kind, and
         of each letter over all kinds.
     """
-    import cnn_model
     import data_parser
-    from model_collection import network_of
     from pictures.image_preparation import prepared
     from storage.collection_folder import load_collection
 
@@ -176,9 +190,7 @@ def measure(
     data_set = data_parser.open_data_set(
         dataset, file_split=True, keep_digits=any(name.isdigit() for name in collection.classes)
     )
-    best = collection.best()
-    assert best is not None, f"{model} has no networks"
-    network = network_of(best, len(collection.classes))
+    read = reader_of(collection)
     images, labels = data_set.subset(split)
     names = np.array([name.upper() for name in collection.classes])
     capitals = np.array([name.isalpha() and name.isupper() for name in collection.classes])
@@ -187,16 +199,13 @@ def measure(
     ]
     images, labels = images[np.concatenate(rows)], labels[np.concatenate(rows)]
 
-    def right(read: Drawing) -> npt.NDArray[np.bool_]:
-        answers: Mask = names[cnn_model.predict(network, read).argmax(axis=1)] == names[labels]
-        return answers
-
-    found = {"letters": len(labels), "as they are": float(right(images).mean())}
+    found = {"letters": len(labels), "as they are": float((read(images) == names[labels]).mean())}
     rights = []
     for kind, (pen, marks) in kinds.items():
         random = np.random.default_rng([42, round(10 * pen)])
         drawings = (MARKS[marks](drawn(image, pen, random)) for image in images)
-        rights.append(right(np.stack([prepared(drawing) for drawing in drawings])))
+        seen = np.stack([prepared(drawing) for drawing in drawings])
+        rights.append(read(seen) == names[labels])
         found[kind] = float(rights[-1].mean())
         print(f"{kind}: {found[kind]:.2%}", flush=True)
     every = np.mean(rights, axis=0)

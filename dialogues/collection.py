@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 
 from collection_evaluation import write_confusion_matrix
 from counting import counted
-from data_formats.problems import shown
 from dialogues.at_hand import at_hand
-from dialogues.common import Dialogue, stop_on_interrupt, with_status
+from dialogues.common import Dialogue, say_how_it_was_read, stop_on_interrupt, with_status
 from entries.origin import origin_of
 from errors import UserError
 from evaluation.class_labels import class_labels
 from queries.selection import select
-from sentences import sentence
 from settings.hyperparameters import read_training_plan
 from storage.collection_folder import FILE_NAME
 from terminal import as_path, ask_yes_or_no, make_console, quoted, say, shown_path
-from user_state import log_left_out
 from views import remarks, results_text, tables
 from views.training import ShownTraining, make_training_view
 
@@ -186,10 +183,7 @@ class CollectionDialogue(Dialogue):
             )
         )
         say(f"On {result.name}:")
-        for note in result.notes:
-            say(f"  {sentence(note)}")
-        if path is not None and result.left_out:
-            say(f"  {log_left_out(shown(path), result.left_out)}")
+        say_how_it_was_read(result.notes, path or self._session.data_set.source, result.left_out)
         make_console().print(tables.evaluation_table(result))
         say(tables.confused_pairs(result))
         say(f"Confusion matrix: {shown_path(write_confusion_matrix(result, Path()))}")

@@ -6,11 +6,12 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
+from data_formats.problems import shown
 from keras_preload import KerasPreload
 from sentences import sentence
 from terminal import (
@@ -23,6 +24,7 @@ from terminal import (
     say,
     shown_path,
 )
+from user_state import log_left_out
 
 if TYPE_CHECKING:
     from trainer_predictor import TrainerPredictor
@@ -134,6 +136,20 @@ def wait_for_keras(keras: KerasPreload) -> None:
         with keys_unseen(), make_console().status("Loading TensorFlow ..."):
             keras.wait()
     keras.wait()
+
+
+def say_how_it_was_read(notes: Sequence[str], source: Path, left_out: Sequence[str]) -> None:
+    """Say what a user should know of how a data set was read, and log what was left out of it.
+
+    Args:
+        notes: a sentence each.
+        source: of the data set.
+        left_out: "file: why" of each file that was left out.
+    """
+    for note in notes:
+        say(f"  {sentence(note)}")
+    if left_out:
+        say(f"  {log_left_out(shown(source), left_out)}")
 
 
 def with_status(work: Callable[[Callable[[str], None]], Result]) -> Result:
